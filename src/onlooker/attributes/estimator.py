@@ -1,0 +1,60 @@
+"""Age and gender from face crops, by the network that this project trained."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from onlooker.core.demographics import N_AGES, age_quantile
+from onlooker.core.errors import ModelError
+from onlooker.core.faces import Attributes, Floats, Picture8
+from onlooker.models import store
+from onlooker.models.cards import Calibration, ModelCard, builtin_card
+from onlooker.models.runtime import Session
+
+DEFAULT_MODEL = "face_v1"
+
+_BATCH = 32
+
+
+class FaceEstimator:
+    """Reads crops in the canonical frame. ``card`` names the network (default: the one that ships with the package);
+    ``threads`` bounds what one call uses. Raises ``ModelError`` where its file is missing or corrupt."""
+
+    def __init__(self, card: ModelCard | Path | None = None, *, threads: int = 1) -> None:
+        if card is None:
+            card = builtin_card(DEFAULT_MODEL)
+        elif isinstance(card, Path):
+            card = ModelCard.load(card)
+        if card.calibration is None or not card.input_size:
+            raise ModelError(f"{card.name} is no age and gender model: its card has no calibration; name another card")
+        self.card = card
+        self.calibration = card.calibration
+        self.crop_size = card.input_size
+        self._session = Session(store.require(card), threads=threads)
+
+    def estimate(self, crops: Sequence[Picture8]) -> Attributes:
+        """See ``Estimator``."""
+        ages, genders = [np.zeros((0, N_AGES), np.float32)], [np.zeros(0, np.float32)]
+        for start in range(0, len(crops), _BATCH):
+            out = self._session.run({"pixels": np.stack(crops[start : start + _BATCH])})
+            ages.append(out["age"])
+            genders.append(out["gender"])
+        return calibrated(np.concatenate(ages), np.concatenate(genders), self.calibration)
+
+
+def calibrated(age_logits: Floats, gender_logits: Floats, calibration: Calibration) -> Attributes:
+    """Attributes from the network's logits ``(N, 101)`` and ``(N,)``.
+
+    The age is the distribution's median; its interval reaches to equal tails whose size was fitted so that it holds the
+    age with the stated probability (distributional conformal prediction, Chernozhukov, Wuethrich and Zhu, 2021).
+    """
+    shifted = np.exp(age_logits - age_logits.max(axis=1, keepdims=True))
+    distribution = shifted / shifted.sum(axis=1, keepdims=True)
+    return Attributes(
+        age_distribution=distribution,
+        p_female=1 / (1 + np.exp(-gender_logits / calibration.gender_temperature)),
+        age=age_quantile(distribution, 0.5),
+        age_low=age_quantile(distribution, 0.5 - calibration.interval_tail),
+        age_high=age_quantile(distribution, 0.5 + calibration.interval_tail),
+    )

@@ -1,0 +1,105 @@
+"""``onlooker analyze``: faces, ages and genders of pictures."""
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from onlooker.cli.options import detector_options, progress
+
+
+@click.command(name="analyze")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["table", "jsonl", "csv"]),
+    default="table",
+    show_default=True,
+    help="A table for people, one JSON object a picture, or one CSV row a face.",
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write there instead of standard output; an existing jsonl or csv file is continued where it ends.",
+)
+@click.option(
+    "--annotate",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Also write each picture with its faces marked, as JPEG, below this folder.",
+)
+@detector_options
+def command(
+    paths: tuple[str, ...],
+    kind: str,
+    output: Path | None,
+    annotate: Path | None,
+    detector: str,
+    min_face: float,
+    aligned: bool,
+    workers: int | None,
+    model: str | None,
+) -> None:
+    """Find every face in PATH and print its age, with an interval, and its gender.
+
+    PATH is a picture, a folder (all pictures below it), or - for the bytes of a picture on standard input. A picture
+    that cannot be read is reported in its place and the others are done; the exit code is then 2.
+    """
+    from onlooker.analyzer import Analyzer
+    from onlooker.cli.output import open_output
+    from onlooker.cli.sources import Item, annotated_path, expand
+
+    analyzer = Analyzer(detector, Path(model) if model else None, min_face=min_face, aligned=aligned, workers=workers)
+    started = time.monotonic()
+    pictures = faces = failed = skipped = 0
+    inputs: dict[str, str | bytes] = {}
+    with open_output(kind, output) as (writer, already):
+
+        def todo() -> Iterator[Item]:
+            nonlocal skipped
+            for name, source in expand(paths):
+                if name in already:
+                    skipped += 1
+                    continue
+                if annotate:
+                    inputs[name] = source
+                yield name, source
+
+        shown = output is not None or not sys.stdout.isatty()
+        with progress("analyzing", None, shown=shown) as step:
+            for analysis in analyzer.stream(todo()):
+                writer.write(analysis)
+                pictures += 1
+                faces += len(analysis.faces)
+                failed += analysis.error is not None
+                if annotate and analysis.error is None:
+                    _annotate(
+                        inputs.pop(analysis.source), analysis.faces, annotated_path(analysis.source, paths, annotate)
+                    )
+                step(pictures)
+    report = f"{_count(pictures, 'picture')}, {_count(faces, 'face')}, {time.monotonic() - started:.1f} s"
+    if skipped:
+        report += f"; {_count(skipped, 'picture')} already in {output}"
+    click.echo(report, err=True)
+    if annotate and pictures > failed:
+        click.echo(f"annotated pictures lie in {annotate}", err=True)
+    if failed:
+        click.echo(f"onlooker: {failed} of {_count(pictures, 'picture')} could not be read; see their lines", err=True)
+        raise click.exceptions.Exit(2)
+
+
+def _annotate(source: str | bytes, faces: object, target: Path) -> None:
+    from onlooker.core.faces import Faces
+    from onlooker.media.draw import save_annotated
+    from onlooker.media.images import Picture
+
+    assert isinstance(faces, Faces)
+    save_annotated(Picture.open(source).decode(), faces, target)
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")

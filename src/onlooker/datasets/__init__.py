@@ -1,0 +1,1 @@
+"""Labelled faces: reading their labels, finding their duplicates, and splitting them."""

@@ -1,0 +1,1 @@
+"""Pictures in and out: the only decoder, and drawing on what was decoded."""

@@ -1,0 +1,70 @@
+"""A picture with its faces marked, as one would show it to a customer."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from onlooker.core.errors import InputError
+from onlooker.core.faces import Face, Faces, Picture8
+
+_FEMALE, _MALE, _UNDETERMINED = (196, 77, 142), (38, 119, 187), (104, 112, 122)
+"""Colours that hold apart for the colour-blind too; the label says it in words besides."""
+
+
+def label(face: Face) -> str:
+    """What is written at a face: its age, its interval, and its gender with the probability, or that it is open."""
+    years = f"{face.age:.0f} ({face.age_low:.0f}\N{EN DASH}{face.age_high:.0f})"
+    if face.gender is None:
+        return f"{years} undetermined"
+    p = face.p_female if face.gender == "female" else 1 - face.p_female
+    return f"{years} {face.gender} {min(p, 0.99):.0%}"
+
+
+def annotate(pixels: Picture8, faces: Faces) -> Image.Image:
+    """A copy of RGB pixels with a rounded box and a label at each face, sized so that both can be read."""
+    image = Image.fromarray(pixels)
+    draw = ImageDraw.Draw(image)
+    side = max(image.size)
+    for face in sorted(faces, key=lambda face: face.box[3] - face.box[1], reverse=True):
+        x1, y1, x2, y2 = face.box
+        colour = {"female": _FEMALE, "male": _MALE, None: _UNDETERMINED}[face.gender]
+        width = max(2, round(min(side / 300, (y2 - y1) / 25)))
+        radius = (x2 - x1) * 0.08
+        if x2 - x1 >= 2 and y2 - y1 >= 2:
+            draw.rounded_rectangle(
+                (x1 - width, y1 - width, x2 + width, y2 + width), radius, outline=colour, width=width
+            )
+        _label(draw, image.size, face, colour, size_px=max(11, side / 70, min(side / 30, (x2 - x1) / 9)))
+    return image
+
+
+def save_annotated(pixels: Picture8, faces: Faces, path: Path) -> None:
+    """Write the annotated picture as JPEG; its folder is made. Raises ``InputError`` where it cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        annotate(pixels, faces).save(path, "JPEG", quality=92)
+    except OSError as error:
+        raise InputError(f"{path}: the annotated picture cannot be written ({error.strerror or error})") from None
+
+
+def _label(
+    draw: ImageDraw.ImageDraw, size: tuple[int, int], face: Face, colour: tuple[int, int, int], *, size_px: float
+) -> None:
+    """A filled label above the box, or within it where there is no room, never past the picture's edge."""
+    text, font = label(face), _font(round(size_px))
+    pad = size_px * 0.3
+    left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
+    wide, high = right - left + 2 * pad, bottom - top + 2 * pad
+    x = float(np.clip(face.box[0], 0, max(0, size[0] - wide)))
+    y = face.box[1] - high - 2
+    if y < 0:
+        y = min(face.box[3] + 2, size[1] - high)
+    draw.rounded_rectangle((x, y, x + wide, y + high), pad, fill=colour)
+    draw.text((x + pad - left, y + pad - top), text, font=font, fill="white")
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)

@@ -1,0 +1,230 @@
+"""The only decoder: any picture file becomes upright RGB uint8 pixels, or one clear ``PictureError``.
+
+A ``Picture`` has read its header only. ``decode`` may be asked for fewer pixels than the file holds, which for a JPEG
+costs a fraction of the whole (libjpeg leaves out the high frequencies), so a detector that needs 640 pixels of a
+12-megapixel photograph does not wait for 12 million.
+"""
+
+import logging
+import threading
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
+
+from onlooker.core.errors import PictureError
+from onlooker.core.faces import Picture8
+
+log = logging.getLogger(__name__)
+
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "PSD", "HEIF", "AVIF", "JPEG2000", "PPM", "TGA")
+"""What is opened, as Pillow names it. Formats that run a program to be read (EPS) stay out."""
+
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff", ".bmp", ".dib", ".gif", ".psd"}
+    | {".heic", ".heif", ".hif", ".avif", ".jp2", ".ppm", ".pgm", ".tga"}
+)
+"""File endings that a folder is searched for; the content decides in the end."""
+
+MAX_PIXELS = 100_000_000
+MAX_BYTES = 512 * 1024 * 1024
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture upright, by its EXIF orientation (EXIF 2.32, tag 0x0112)."""
+
+_heif_lock = threading.Lock()
+_truncated_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture whose header was read; ``width`` and ``height`` are those of the upright picture, in pixels."""
+
+    width: int
+    height: int
+    orientation: int = 1
+    data: bytes = field(default=b"", repr=False)
+    pixels: Picture8 | None = field(default=None, repr=False)
+
+    @classmethod
+    def open(cls, source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> "Picture":
+        """Read a file (or its bytes) as far as its size. Raises ``PictureError`` with one sentence on what is wrong."""
+        data = source if isinstance(source, bytes) else _read_file(Path(source))
+        if not data:
+            raise PictureError("the file is empty (0 bytes); it was probably never written, copy it again")
+        with _open(data) as image:
+            width, height = image.size
+            if width * height > max_pixels:
+                raise PictureError(
+                    f"{width} x {height} is {width * height / 1e6:.0f} megapixels, over the limit of "
+                    f"{max_pixels / 1e6:.0f}; make it smaller first"
+                )
+            orientation = _orientation(image)
+        if orientation >= 5:
+            width, height = height, width
+        return cls(width, height, orientation, data)
+
+    @classmethod
+    def of(cls, pixels: Any) -> "Picture":
+        """A picture that is pixels already: an array or a Pillow image. Raises ``PictureError`` where it is neither."""
+        checked = to_pixels(pixels)
+        return cls(checked.shape[1], checked.shape[0], pixels=checked)
+
+    def decode(self, scale: float = 1.0) -> Picture8:
+        """Upright RGB pixels ``(height, width, 3)``, at least ``scale`` (0 to 1) times the size of the file's picture.
+
+        A JPEG comes at the smallest of 1/8, 1/4, 1/2 and 1/1 that is enough, anything else whole.
+        """
+        if self.pixels is not None:
+            return self.pixels
+        wanted = (max(1, int(self.width * scale)), max(1, int(self.height * scale)))
+        image, complete = self._load(wanted[::-1] if self.orientation >= 5 else wanted)
+        rgb = _to_rgb(image)
+        if self.orientation in _UPRIGHT:
+            rgb = rgb.transpose(_UPRIGHT[self.orientation])
+        pixels = np.asarray(rgb, dtype=np.uint8)
+        if not complete:
+            _check_rows(np.asarray(_to_rgb(image)))
+        return pixels
+
+    def _load(self, wanted: tuple[int, int]) -> tuple[Image.Image, bool]:
+        """The decoded image and whether all of its data was there."""
+        image = _open(self.data)
+        try:
+            if image.format in ("JPEG", "MPO"):
+                image.draft(None, wanted)
+            image.load()
+            return image, True
+        except (OSError, SyntaxError, ValueError, MemoryError, EOFError) as first:
+            cause = first
+        # The flag is Pillow's global; another thread that decodes meanwhile would come here with a damaged file anyway.
+        with _truncated_lock:
+            before = ImageFile.LOAD_TRUNCATED_IMAGES
+            ImageFile.LOAD_TRUNCATED_IMAGES = True
+            try:
+                image = _open(self.data)
+                if image.format in ("JPEG", "MPO"):
+                    image.draft(None, wanted)
+                image.load()
+            except Exception as second:
+                raise PictureError(
+                    f"the picture's data is damaged and cannot be decoded ({second}); export it again"
+                ) from cause
+            finally:
+                ImageFile.LOAD_TRUNCATED_IMAGES = before
+        log.warning("a truncated picture was decoded as far as it goes")
+        return image, False
+
+
+def to_pixels(array: Any) -> Picture8:
+    """RGB uint8 pixels of an array (``(h, w, 3)`` or grey ``(h, w)``, uint8) or a Pillow image, checked."""
+    if isinstance(array, Image.Image):
+        return np.asarray(_to_rgb(array), dtype=np.uint8)
+    pixels = np.asarray(array)
+    if pixels.dtype != np.uint8:
+        raise PictureError(f"an array of pixels must be uint8 (0 to 255), got {pixels.dtype}")
+    if pixels.ndim == 2:
+        pixels = np.repeat(pixels[..., None], 3, axis=2)
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
+        raise PictureError(f"an array of pixels must be RGB of shape (height, width, 3), got {pixels.shape}")
+    return np.ascontiguousarray(pixels)
+
+
+def resize(pixels: Picture8, width: int, height: int) -> Picture8:
+    """Pixels at another size, filtered so that nothing aliases."""
+    if (height, width) == pixels.shape[:2]:
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR, reducing_gap=3.0))
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        if not path.exists():
+            raise PictureError("no such file; check the path")
+        if not path.is_file():
+            raise PictureError("not a regular file; name a picture or a folder of pictures")
+        if path.stat().st_size > MAX_BYTES:
+            raise PictureError(f"the file is over {MAX_BYTES // 2**20} MB; make the picture smaller first")
+        return path.read_bytes()
+    except PermissionError:
+        raise PictureError("no permission to read the file; change its rights or run as its owner") from None
+    except OSError as error:
+        raise PictureError(f"the file cannot be read ({error.strerror or error})") from None
+
+
+def _open(data: bytes) -> Image.Image:
+    if data[4:8] == b"ftyp":
+        _register_heif()
+    try:
+        return Image.open(BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError:
+        raise PictureError(
+            "not a picture in a known format (JPEG, PNG, WebP, TIFF, BMP, GIF, PSD, HEIC, AVIF)"
+        ) from None
+    except Image.DecompressionBombError:
+        raise PictureError(
+            "far more pixels than any photograph (a decompression bomb?); make it smaller first"
+        ) from None
+    except Exception as error:  # a decoder that trips over a broken header may raise nearly anything
+        raise PictureError(f"the picture's header is damaged ({error}); export it again") from None
+
+
+def _register_heif() -> None:
+    """Teach Pillow HEIC on first need: loading libheif costs more than most runs want."""
+    with _heif_lock:
+        if "HEIF" not in Image.OPEN:
+            import pi_heif
+
+            Image.init()
+            pi_heif.register_heif_opener(thumbnails=False)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # damaged EXIF must not lose the picture
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """Any Pillow mode as 8-bit RGB; transparency becomes white."""
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode.startswith("I") or image.mode == "F":
+        return Image.fromarray(_to_8bit(np.asarray(image))).convert("RGB")
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def _to_8bit(values: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Grey of more than 8 bits: 16-bit by its range, floats as 0..1 where they lie there, else as 0..255."""
+    top = float(values.max(initial=0))
+    if values.dtype.kind == "f":
+        scaled = values * (255.0 if top <= 1.0 else 1.0)
+    else:
+        scaled = values / 257.0 if top > 255 or values.dtype == np.uint16 else values
+    return np.asarray(np.clip(np.nan_to_num(scaled), 0, 255) + 0.5, dtype=np.uint8)
+
+
+def _check_rows(pixels: Picture8) -> None:
+    """Raise where over half of a truncated picture's rows were never filled (a decoder leaves them one flat colour)."""
+    flat = (pixels == pixels[-1, -1]).all(axis=(1, 2))
+    missing = int(np.argmin(flat[::-1])) if not flat.all() else len(flat)
+    if missing > len(flat) / 2:
+        present = 100 * (1 - missing / len(flat))
+        raise PictureError(f"truncated beyond use: only {present:.0f} % of its rows are there; copy the file again")

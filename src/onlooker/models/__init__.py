@@ -1,0 +1,1 @@
+"""Model files: their cards, where they lie, and the runtime that executes them."""

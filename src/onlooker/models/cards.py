@@ -1,0 +1,93 @@
+"""Model cards: what a model file is, where it came from, what it may be used for, how good it is.
+
+A card is a JSON file. Those of the package lie in ``onlooker/models/weights``; ``onlooker export`` writes one beside
+the weights it exports.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from onlooker.core.errors import ModelError
+
+WEIGHTS = Path(__file__).parent / "weights"
+"""Where the package's own cards and weights lie."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How a network's raw answers become what is reported; fitted on faces that it never learnt from.
+
+    interval_probability  share of faces whose age lies within ``age_low`` and ``age_high``
+    interval_tail         the interval reaches from the quantile ``0.5 - tail`` to ``0.5 + tail`` of the distribution
+    gender_temperature    the gender logit is divided by this
+    """
+
+    interval_probability: float
+    interval_tail: float
+    gender_temperature: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """A model file and all that should be known before it is used.
+
+    ``sha256`` and ``bytes`` belong to the file; ``url`` is empty where it ships with the package. ``scores`` maps a
+    data set's name to its protocol and figures.
+    """
+
+    name: str
+    task: str
+    summary: str
+    file: str
+    sha256: str
+    bytes: int
+    licence: str
+    origin: str
+    url: str = ""
+    notes: str = ""
+    input_size: int = 0
+    calibration: Calibration | None = None
+    scores: dict[str, dict[str, Any]] = field(default_factory=dict)
+    path: Path = field(default=WEIGHTS / "none.json", compare=False)
+
+    @property
+    def folder(self) -> Path:
+        """Where the card lies; its file may lie beside it."""
+        return self.path.parent
+
+    @classmethod
+    def load(cls, path: Path) -> "ModelCard":
+        """Read a card. Raises ``ModelError`` where it is missing or malformed."""
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            if calibration := values.get("calibration"):
+                values["calibration"] = Calibration(**calibration)
+            return cls(**values, path=path)
+        except FileNotFoundError:
+            raise ModelError(f"{path}: no such model card; `onlooker export RUN` writes one") from None
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ModelError(f"{path}: not a model card ({error}); export the model again") from None
+
+    def save(self) -> None:
+        """Write the card to its ``path``."""
+        values = {key: value for key, value in asdict(self).items() if key != "path" and value not in ("", None, {}, 0)}
+        self.path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    def with_scores(self, name: str, scores: dict[str, Any]) -> "ModelCard":
+        """The card with the figures of one more data set."""
+        return replace(self, scores={**self.scores, name: scores})
+
+
+def builtin_cards() -> list[ModelCard]:
+    """The package's cards, by name."""
+    return [ModelCard.load(path) for path in sorted(WEIGHTS.glob("*.json"))]
+
+
+def builtin_card(name: str) -> ModelCard:
+    """One of the package's cards. Raises ``ModelError`` that names those there are."""
+    cards = {card.name: card for card in builtin_cards()}
+    if name not in cards:
+        raise ModelError(f"no model is called {name!r}; there are {', '.join(cards)}")
+    return cards[name]

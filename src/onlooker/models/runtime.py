@@ -1,0 +1,39 @@
+"""One ONNX Runtime session, with its threads bounded and its errors translated."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from onlooker.core.errors import ModelError
+
+Floats = NDArray[np.float32]
+
+
+class Session:
+    """A network on the CPU. ``run`` may be called from several threads; each call uses at most ``threads`` of its own.
+
+    Raises ``ModelError`` where the file is no network that this runtime can load.
+    """
+
+    def __init__(self, path: Path, *, threads: int = 1) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # Idle threads of a session spin by default, which starves the other worker on a two-core machine.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # The arena keeps the largest picture ever seen; a detector whose input changes size would hold it for good.
+        options.enable_cpu_mem_arena = False
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime raises its own undocumented types
+            raise ModelError(f"{path.name} cannot be loaded as an ONNX network ({error}); fetch it again") from error
+        self.inputs = [i.name for i in self._session.get_inputs()]
+        self.outputs = [o.name for o in self._session.get_outputs()]
+
+    def run(self, feeds: Mapping[str, NDArray[np.generic]]) -> dict[str, Floats]:
+        """The network's outputs by name, for inputs by name."""
+        return dict(zip(self.outputs, self._session.run(self.outputs, dict(feeds)), strict=True))

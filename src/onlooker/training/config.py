@@ -1,0 +1,53 @@
+"""Every knob of a training run, saved beside its weights."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from onlooker.core.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """The defaults are the ones the shipped weights were trained with."""
+
+    crop_size: int = 112
+    """Side in pixels of what the network reads in the end."""
+    first_size: int = 80
+    """Side in the first epochs: half the cost, while the features are still coarse."""
+    first_epochs: int = 8
+    epochs: int = 18
+    batch: int = 64
+    learning_rate: float = 1.2e-3
+    """Top of one cosine cycle, after a warm-up over ``warm_up`` of it."""
+    warm_up: float = 0.12
+    weight_decay: float = 0.02
+    dropout: float = 0.2
+    average_decay: float = 0.998
+    """Of the moving average of the weights, a step; the average is what is evaluated and kept."""
+    sigma_base: float = 1.0
+    sigma_per_year: float = 0.03
+    """The target distribution around an age is a Gaussian of ``sigma_base + sigma_per_year * age`` years."""
+    mean_weight: float = 0.1
+    """Weight of the smooth L1 distance of the distribution's mean, in years, beside its cross-entropy."""
+    gender_weight: float = 1.0
+    gender_smoothing: float = 0.02
+    oversampling: float = 0.5
+    """A face is drawn with its age's count to the power of minus this: 0 as they come, 1 every age alike."""
+    margin: float = 0.125
+    """Share of the frame kept around every crop, for the geometric jitter to move within."""
+    pretrained: bool = True
+    seed: int = 1
+    threads: int = 2
+
+    def save(self, path: Path) -> None:
+        """Write the configuration as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> "TrainConfig":
+        """Read what ``save`` wrote. Raises ``InputError`` for a key that is unknown."""
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if unknown := set(values) - {f.name for f in fields(cls)}:
+            raise InputError(f"{path}: unknown setting {sorted(unknown)[0]!r}; remove it")
+        return cls(**values)

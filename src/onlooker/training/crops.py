@@ -1,0 +1,88 @@
+"""Face crops of a data set in one file that training reads from: cut once, by the very function that serves."""
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onlooker.attributes.crop import cut, frame_from_landmarks, whole_picture
+from onlooker.core.errors import PictureError
+from onlooker.core.faces import Picture8
+from onlooker.core.geometry import Matrix
+from onlooker.core.protocols import Detector, Progress, silent
+from onlooker.media.images import Picture, resize
+
+SURROUNDINGS = 0.4
+"""Share of its side by which a bare crop is continued on each side before detection, which expects surroundings."""
+
+DETECTION_SIDE = 160
+"""Pixels that a bare crop's side is shown to the detector at."""
+
+
+def face_frame(pixels: Picture8, detector: Detector) -> Matrix:
+    """The frame of the face that fills a crop, from its landmarks; the crop's own square where none is found."""
+    height, width = pixels.shape[:2]
+    whole = whole_picture(width, height)
+    pad_y, pad_x = round(height * SURROUNDINGS), round(width * SURROUNDINGS)
+    padded = np.pad(pixels, ((pad_y, pad_y), (pad_x, pad_x), (0, 0)), mode="edge")
+    scale = DETECTION_SIDE / min(height, width)
+    shown = resize(padded, round(padded.shape[1] * scale), round(padded.shape[0] * scale))
+    found = detector.detect(shown).scaled(padded.shape[1] / shown.shape[1], padded.shape[0] / shown.shape[0])
+    if not len(found):
+        return whole
+    centre = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2 - np.array([pad_x + width / 2, pad_y + height / 2])
+    best = int(np.argmax(found.scores - np.hypot(centre[:, 0], centre[:, 1]) / min(height, width)))
+    frame = frame_from_landmarks(found.landmarks[best] - np.array([pad_x, pad_y], dtype=np.float32))
+    return whole if frame is None or not _near(frame, whole) else frame
+
+
+def _near(frame: Matrix, whole: Matrix) -> bool:
+    """Whether a frame could be that of the face a crop was made for: about its place and size."""
+    side = whole[0, 0]
+    size = float(np.hypot(frame[0, 0], frame[1, 0])) / side
+    shift = (frame - whole) @ np.array([0.5, 0.5, 1.0]) / side
+    return 0.75 < size < 1.33 and float(np.hypot(*shift)) < 0.2
+
+
+def build_crops(
+    paths: Sequence[Path],
+    detector: Detector,
+    size: int,
+    margin: float,
+    target: Path,
+    *,
+    workers: int = 2,
+    progress: Progress = silent,
+) -> tuple[NDArray[np.uint8], list[str]]:
+    """Crops ``(N, size, size, 3)`` of the pictures, as a file that is mapped rather than read, and a sentence for each
+    picture that failed (its crop stays black).
+
+    A file that is already there is taken where it was made from the same list; a half-made one is made anew.
+    """
+    stamp = {"size": size, "margin": margin, "detector": detector.name, "files": [path.name for path in paths]}
+    index = target.with_suffix(".json")
+    if target.exists() and index.exists():
+        known = json.loads(index.read_text(encoding="utf-8"))
+        if known["stamp"] == stamp:
+            return np.load(target, mmap_mode="r"), known["problems"]
+    index.unlink(missing_ok=True)
+    crops = np.lib.format.open_memmap(target, mode="w+", dtype=np.uint8, shape=(len(paths), size, size, 3))
+    problems: list[str] = []
+
+    def make(i: int) -> None:
+        try:
+            pixels = Picture.open(paths[i]).decode()
+        except PictureError as error:
+            problems.append(f"{paths[i].name}: {error}")
+            return
+        crops[i] = cut(pixels, face_frame(pixels, detector), size, margin=margin)
+
+    with ThreadPoolExecutor(workers) as pool:
+        for done, _ in enumerate(pool.map(make, range(len(paths))), start=1):
+            progress(done)
+    crops.flush()
+    index.write_text(json.dumps({"stamp": stamp, "problems": sorted(problems)}), encoding="utf-8")
+    return np.load(target, mmap_mode="r"), sorted(problems)

