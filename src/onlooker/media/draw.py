@@ -15,7 +15,7 @@ _FEMALE, _MALE, _UNDETERMINED = (196, 77, 142), (38, 119, 187), (104, 112, 122)
 
 def label(face: Face) -> str:
     """What is written at a face: its age, its interval, and its gender with the probability, or that it is open."""
-    years = f"{face.age:.0f} ({face.age_low:.0f}\N{EN DASH}{face.age_high:.0f})"
+    years = f"{face.age:.0f} ({face.age_low:.0f} to {face.age_high:.0f})"
     if face.gender is None:
         return f"{years} undetermined"
     p = face.p_female if face.gender == "female" else 1 - face.p_female
@@ -30,7 +30,7 @@ def annotate(pixels: Picture8, faces: Faces) -> Image.Image:
     for face in sorted(faces, key=lambda face: face.box[3] - face.box[1], reverse=True):
         x1, y1, x2, y2 = face.box
         colour = {"female": _FEMALE, "male": _MALE, None: _UNDETERMINED}[face.gender]
-        width = max(2, round(min(side / 300, (y2 - y1) / 25)))
+        width = max(2, round(min(side / 250, (y2 - y1) / 20)))
         radius = (x2 - x1) * 0.08
         if x2 - x1 >= 2 and y2 - y1 >= 2:
             draw.rounded_rectangle(

@@ -13,7 +13,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
+from PIL import (  # noqa: F401 (each registers its format; left to Pillow, threads race for it at the first picture)
+    AvifImagePlugin,
+    BmpImagePlugin,
+    ExifTags,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    Jpeg2KImagePlugin,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    PsdImagePlugin,
+    TgaImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
 
 from onlooker.core.errors import PictureError
 from onlooker.core.faces import Picture8
@@ -167,7 +184,7 @@ def _open(data: bytes) -> Image.Image:
     if data[4:8] == b"ftyp":
         _register_heif()
     try:
-        return Image.open(BytesIO(data), formats=FORMATS)
+        return Image.open(BytesIO(data), formats=[name for name in FORMATS if name in Image.OPEN])
     except UnidentifiedImageError:
         raise PictureError(
             "not a picture in a known format (JPEG, PNG, WebP, TIFF, BMP, GIF, PSD, HEIC, AVIF)"

@@ -54,8 +54,9 @@ class SameConv(nn.Conv2d):
         """Maps ``(N, C, H, W)`` to ``(N, C', ceil(H / stride), ceil(W / stride))``."""
         if self._uneven:
             kernel, stride = self.kernel_size[0], self.stride[0]
-            extra = [max((-(-side // stride) - 1) * stride + kernel - side, 0) for side in input.shape[-2:]]
-            high, wide = extra
+            # As numbers: an export must hold the padding itself, not a recomputation in another runtime's arithmetic.
+            sides = [int(side) for side in input.shape[-2:]]
+            high, wide = (max((-(-side // stride) - 1) * stride + kernel - side, 0) for side in sides)
             input = functional.pad(input, (wide // 2, wide - wide // 2, high // 2, high - high // 2))  # noqa: A001
         return super().forward(input)
 
