@@ -32,7 +32,9 @@ def wall() -> Image.Image:
     return Image.fromarray(colour.astype(np.uint8))
 
 
-def paste_print(canvas: Image.Image, name: str, width: int, angle: float, centre: tuple[int, int], mirror: bool) -> None:
+def paste_print(
+    canvas: Image.Image, name: str, width: int, angle: float, centre: tuple[int, int], mirror: bool
+) -> None:
     """One print with a white border and a soft shadow."""
     picture = Image.open(HERE / name).convert("RGB")
     width, centre = width * DETAIL, (centre[0] * DETAIL, centre[1] * DETAIL)
@@ -40,7 +42,11 @@ def paste_print(canvas: Image.Image, name: str, width: int, angle: float, centre
         picture = ImageOps.mirror(picture)
     picture = picture.resize((width, round(width * picture.height / picture.width)), Image.Resampling.LANCZOS)
     border = max(4, width // 28)
-    card = ImageOps.expand(picture, border, (250, 249, 246)).convert("RGBA").rotate(angle, Image.Resampling.BICUBIC, expand=True)
+    card = (
+        ImageOps.expand(picture, border, (250, 249, 246))
+        .convert("RGBA")
+        .rotate(angle, Image.Resampling.BICUBIC, expand=True)
+    )
     corner = (centre[0] - card.width // 2, centre[1] - card.height // 2)
     shadow = Image.new("L", SIZE, 0)
     shadow.paste(card.getchannel("A").point(lambda a: a // 3), (corner[0] + border // 2, corner[1] + border))

@@ -27,7 +27,9 @@ def data() -> Path:
     """The folder with the real data sets (see CONTRIBUTING); tests that need it are marked ``data``."""
     folder = Path(os.environ.get("ONLOOKER_DATA", ROOT.parent / "shared" / "data"))
     if not (folder / "utkface").is_dir():
-        pytest.skip("the real data sets are absent; set ONLOOKER_DATA to the folder that holds utkface, appa_real, fddb")
+        pytest.skip(
+            "the real data sets are absent; set ONLOOKER_DATA to the folder that holds utkface, appa_real, fddb"
+        )
     return folder
 
 

@@ -186,6 +186,10 @@ class Faces:
     def __iter__(self) -> Iterator[Face]:
         return (self.row(i) for i in range(len(self)))
 
+    def to_bytes(self) -> bytes:
+        """Every array's bytes, one after another: equal for equal answers, to the last digit."""
+        return b"".join(np.ascontiguousarray(getattr(self, f.name)).tobytes() for f in fields(self))
+
     @property
     def gender(self) -> list[Gender | None]:
         """``"female"``, ``"male"`` or ``None`` (undetermined) for each face."""

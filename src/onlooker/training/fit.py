@@ -83,6 +83,7 @@ def fit(train: Examples, validation: Examples, config: TrainConfig, run: Path, r
     if not len(train.ages) or not len(validation.ages):
         raise DatasetError("training needs faces in both its parts, train and validation; label more pictures")
     torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
     network = FaceNetwork(config.dropout)
     if config.pretrained:
         load_imagenet(network)

