@@ -50,23 +50,23 @@ def command(
     that cannot be read is reported in its place and the others are done; the exit code is then 2.
     """
     from onlooker.analyzer import Analyzer
-    from onlooker.cli.output import open_output
+    from onlooker.cli.output import as_written, open_output
     from onlooker.cli.sources import Item, annotated_path, expand
 
     analyzer = Analyzer(detector, Path(model) if model else None, min_face=min_face, aligned=aligned, workers=workers)
     started = time.monotonic()
     pictures = faces = failed = skipped = 0
-    inputs: dict[str, str | bytes] = {}
+    inputs: dict[str, bytes] = {}
     with open_output(kind, output) as (writer, already):
 
         def todo() -> Iterator[Item]:
             nonlocal skipped
             for name, source in expand(paths):
-                if name in already:
+                if as_written(name) in already:
                     skipped += 1
                     continue
-                if annotate:
-                    inputs[name] = source
+                if annotate and isinstance(source, bytes):
+                    inputs.setdefault(name, source)
                 yield name, source
 
         shown = output is not None or not sys.stdout.isatty()
@@ -77,9 +77,8 @@ def command(
                 faces += len(analysis.faces)
                 failed += analysis.error is not None
                 if annotate and analysis.error is None:
-                    _annotate(
-                        inputs.pop(analysis.source), analysis.faces, annotated_path(analysis.source, paths, annotate)
-                    )
+                    name = analysis.source
+                    _annotate(inputs.get(name, name), analysis.faces, annotated_path(name, paths, annotate))
                 step(pictures)
     report = f"{_count(pictures, 'picture')}, {_count(faces, 'face')}, {time.monotonic() - started:.1f} s"
     if skipped:

@@ -61,7 +61,8 @@ def cli(verbose: bool) -> None:
     logging.basicConfig(level=level, stream=sys.stderr, format="onlooker: %(message)s")
     for name in ("PIL", "urllib3"):
         logging.getLogger(name).setLevel(logging.WARNING if verbose else logging.ERROR)
-    warnings.filterwarnings("ignore", module="PIL")
+    if not verbose:
+        warnings.simplefilter("ignore")
 
 
 def main() -> None:
@@ -80,10 +81,9 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("onlooker: interrupted", err=True)
         code = 130
-    except BrokenPipeError:
-        # Whoever read the output has seen enough (`| head`); Python must not complain again when it closes the stream.
-        sys.stdout = None
-        code = 0
+    except SystemExit as stop:
+        # click and rich silence the stream and end with 1 when whoever read it has seen enough (`| head`): all is well.
+        code = 0 if isinstance(stop.__context__, BrokenPipeError) else stop.code
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -83,6 +83,11 @@ class Table:
             name = ""
 
 
+def as_written(name: str) -> str:
+    """A picture's name as a file holds it: a path that is no UTF-8 has its odd bytes written as escapes."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def shorten(name: str, width: int) -> str:
     """The end of a long name, with an ellipsis before it."""
     return name if len(name) <= width else "\N{HORIZONTAL ELLIPSIS}" + name[-width + 1 :]
@@ -135,23 +140,29 @@ def _already(kind: str, path: Path) -> tuple[frozenset[str], int]:
     """The pictures a file holds whole, and the bytes of it to keep."""
     if kind == "table" or not path.exists() or path.stat().st_size == 0:
         return frozenset(), 0
-    whole = path.read_bytes()
-    whole = whole[: whole.rfind(b"\n") + 1]
+    held = path.read_bytes()
+    whole = held[: held.rfind(b"\n") + 1]
+    begin = b'{"source": ' if kind == "jsonl" else ",".join(CSV_COLUMNS).encode() + b"\n"
     other = InputError(f"{path}: exists and is no {kind} output of `onlooker analyze`; name another --output file")
+    if held[: len(begin)] != begin[: len(held)]:
+        raise other
     try:
         text = whole.decode("utf-8")
         if kind == "jsonl":
-            return frozenset(json.loads(line)["source"] for line in text.splitlines()), len(whole)
+            return frozenset(as_written(json.loads(line)["source"]) for line in text.split("\n")[:-1]), len(whole)
         rows = list(csv.reader(io.StringIO(text, newline="")))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, csv.Error):
         raise other from None
-    if rows and rows[0] != CSV_COLUMNS:
-        raise other
     if len(rows) < 2:
         return frozenset(), 0
-    # A picture is written in one go, but a stop may still cut its rows short: the last one is done again.
-    last = rows[-1][0]
-    kept = [row for row in rows[1:] if row[0] != last]
+    if len(whole) < len(held):
+        # A picture is written in one go, so a cut line means cut rows: the last picture is done again.
+        last = rows[-1][:1]
+        while len(rows) > 1 and rows[-1][:1] == last:
+            rows.pop()
     again = io.StringIO()
-    csv.writer(again, lineterminator="\n").writerows([CSV_COLUMNS, *kept])
-    return frozenset(row[0] for row in kept), len(again.getvalue().encode("utf-8"))
+    csv.writer(again, lineterminator="\n").writerows(rows)
+    kept = again.getvalue().encode("utf-8")
+    if not whole.startswith(kept) or any(len(row) != len(CSV_COLUMNS) for row in rows):
+        raise other
+    return frozenset(row[0] for row in rows[1:]), len(kept)

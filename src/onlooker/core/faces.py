@@ -24,7 +24,7 @@ def _readonly(name: str, value: object, shape: tuple[int | None, ...]) -> Floats
     return array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Detections:
     """What a detector found in one picture, best first.
 
@@ -64,7 +64,7 @@ class Detections:
         return Detections(self.boxes + np.tile(shift, 2), self.scores, self.landmarks + shift)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Attributes:
     """What an estimator read from face crops.
 
@@ -107,7 +107,7 @@ class Face:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Faces:
     """The faces of one picture, best detection first: frozen arrays, selected by masks, read as rows.
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from onlooker.core.errors import DatasetError, PictureError
 from onlooker.core.protocols import Progress, silent
 from onlooker.media.images import Picture
 
@@ -22,10 +23,16 @@ _BLOCK = 2048
 
 def fingerprints(paths: Sequence[Path], progress: Progress = silent) -> NDArray[np.float32]:
     """A row of 1,024 numbers a picture, ``(N, 1024)``: its central half, grey, 32 x 32, mean 0 and length 1, so that
-    the product of two rows is their correlation. Calls ``progress`` with the count done."""
+    the product of two rows is their correlation. Calls ``progress`` with the count done.
+
+    Raises ``DatasetError`` that names the file where one cannot be read.
+    """
     rows = np.empty((len(paths), _SIDE * _SIDE), dtype=np.float32)
     for i, path in enumerate(paths):
-        grey = Image.fromarray(Picture.open(path).decode()).convert("L")
+        try:
+            grey = Image.fromarray(Picture.open(path).decode()).convert("L")
+        except PictureError as error:
+            raise DatasetError(f"{path}: {error}") from None
         width, height = grey.size
         box = (width // 4, height // 4, width - width // 4, height - height // 4)
         row = np.asarray(grey.resize((_SIDE, _SIDE), Image.Resampling.BOX, box=box), dtype=np.float32).ravel()
@@ -37,7 +44,7 @@ def fingerprints(paths: Sequence[Path], progress: Progress = silent) -> NDArray[
 
 def near_pairs(rows: NDArray[np.float32], threshold: float = NEAR) -> NDArray[np.intp]:
     """Index pairs ``(K, 2)``, lower first, whose fingerprints correlate above ``threshold``, mirrored ones included."""
-    mirrored = rows.reshape(-1, _SIDE, _SIDE)[:, :, ::-1].reshape(len(rows), -1)
+    mirrored = rows.reshape(len(rows), _SIDE, _SIDE)[:, :, ::-1].reshape(len(rows), _SIDE * _SIDE)
     found: list[NDArray[np.intp]] = []
     for start in range(0, len(rows), _BLOCK):
         block = rows[start : start + _BLOCK]

@@ -57,6 +57,13 @@ def _from_names(folder: Path) -> LabelledFaces:
 
 
 def _from_csv(path: Path) -> LabelledFaces:
+    try:
+        return _from_rows(path)
+    except (UnicodeDecodeError, csv.Error):
+        raise DatasetError(f"{path}: not a CSV file in UTF-8; name a CSV with the columns file and age") from None
+
+
+def _from_rows(path: Path) -> LabelledFaces:
     with path.open(newline="", encoding="utf-8-sig") as stream:
         reader = csv.DictReader(stream)
         columns = reader.fieldnames or []
@@ -66,11 +73,11 @@ def _from_csv(path: Path) -> LabelledFaces:
         locate = _locator(path)
         faces: list[LabelledFace] = []
         problems: list[str] = []
-        for number, row in enumerate(reader, start=2):
+        for row in reader:
             try:
                 faces.append(_from_row(row, age_column, locate))
             except ValueError as error:
-                problems.append(f"{path.name} line {number}: {error}")
+                problems.append(f"{path.name} line {reader.line_num}: {error}")
     if not faces:
         raise DatasetError(f"{path}: no row could be used" + (f"; the first: {problems[0]}" if problems else ""))
     return LabelledFaces(faces, problems)

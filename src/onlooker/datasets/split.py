@@ -88,10 +88,12 @@ def read_split(path: Path) -> list[SplitRow]:
     try:
         with path.open(newline="", encoding="utf-8") as stream:
             rows = list(csv.DictReader(stream))
+        if not rows:
+            raise ValueError("no row")
         return [SplitRow(r["file"], r["part"], int(r["group"])) for r in rows]
     except FileNotFoundError:
         raise DatasetError(f"{path}: no such split file; `onlooker data split` writes one") from None
-    except (KeyError, TypeError, ValueError, UnicodeDecodeError):
+    except (KeyError, TypeError, ValueError, csv.Error):
         raise DatasetError(f"{path}: not a split; it must be a CSV with the columns file, part, group") from None
 
 

@@ -40,7 +40,7 @@ def parse_name(name: str) -> Record:
         raise ValueError(f"gender {gender!r} is neither 0 (male) nor 1 (female)")
     if race not in ("0", "1", "2", "3", "4"):
         raise ValueError(f"race {race!r} is none of 0 to 4")
-    raise ValueError(f"time {time!r} is no number")
+    raise ValueError(f"time {time!r} is no number of 8 digits or more")
 
 
 def parse_names(names: Iterable[str]) -> tuple[list[Record], list[str]]:

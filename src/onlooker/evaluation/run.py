@@ -37,6 +37,8 @@ def evaluate(analyzer: Analyzer, faces: Sequence[LabelledFace], progress: Progre
         i = main_face(analysis)
         label = -1 if face.female is None else face.female
         rows.append((face.age, label, read.age[i], read.age_low[i], read.age_high[i], read.p_female[i]))
+    if not faces:
+        raise DatasetError("there is no labelled picture to evaluate on")
     if not rows:
         raise DatasetError(f"none of the {len(faces)} labelled pictures gave a face; the first: {missed[0][1]}")
     table = np.array(rows, dtype=np.float64).T

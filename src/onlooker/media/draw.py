@@ -60,7 +60,8 @@ def _label(
     x = float(np.clip(face.box[0], 0, max(0, size[0] - wide)))
     y = face.box[1] - high - 2
     if y < 0:
-        y = min(face.box[3] + 2, size[1] - high)
+        y = face.box[3] + 2
+    y = float(np.clip(y, 0, max(0, size[1] - high)))
     draw.rounded_rectangle((x, y, x + wide, y + high), pad, fill=colour)
     draw.text((x + pad - left, y + pad - top), text, font=font, fill="white")
 

@@ -6,6 +6,7 @@ costs a fraction of the whole (libjpeg leaves out the high frequencies), so a de
 """
 
 import logging
+import math
 import threading
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -37,8 +38,9 @@ from onlooker.core.faces import Picture8
 
 log = logging.getLogger(__name__)
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "PSD", "HEIF", "AVIF", "JPEG2000", "PPM", "TGA")
-"""What is opened, as Pillow names it. Formats that run a program to be read (EPS) stay out."""
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "PSD", "AVIF", "HEIF", "JPEG2000", "PPM", "TGA")
+"""What is opened, as Pillow names it. Formats that run a program to be read (EPS) stay out. AVIF is asked before HEIF:
+both may call themselves mif1, and only Pillow's AVIF looks closely enough to decline the other's."""
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".tif", ".tiff", ".bmp", ".dib", ".gif", ".psd"}
@@ -46,7 +48,10 @@ SUFFIXES = frozenset(
 )
 """File endings that a folder is searched for; the content decides in the end."""
 
-MAX_PIXELS = 100_000_000
+MAX_PIXELS = 89_000_000
+"""Of a picture that is opened by default: just under where Pillow itself begins to warn of decompression bombs. Twice
+that is the most that may be asked for; beyond it Pillow refuses."""
+
 MAX_BYTES = 512 * 1024 * 1024
 
 _UPRIGHT = {
@@ -60,8 +65,20 @@ _UPRIGHT = {
 }
 """What makes a picture upright, by its EXIF orientation (EXIF 2.32, tag 0x0112)."""
 
+_BOTTOM_UP = ("BMP", "DIB", "TGA")
+"""Formats that store the lowest row first, so that a truncated file lacks its top."""
+
 _heif_lock = threading.Lock()
-_truncated_lock = threading.Lock()
+
+
+class _Lenient:
+    """Who decodes with Pillow's process-wide leniency set: ``runs`` is odd while it is set, and changes either way."""
+
+    lock = threading.Lock()
+    runs = 0
+
+
+_lenient = _Lenient()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +104,7 @@ class Picture:
                     f"{width} x {height} is {width * height / 1e6:.0f} megapixels, over the limit of "
                     f"{max_pixels / 1e6:.0f}; make it smaller first"
                 )
-            orientation = _orientation(image)
+            orientation = _orientation(image, data)
         if orientation >= 5:
             width, height = height, width
         return cls(width, height, orientation, data)
@@ -105,50 +122,54 @@ class Picture:
         """
         if self.pixels is not None:
             return self.pixels
-        wanted = (max(1, int(self.width * scale)), max(1, int(self.height * scale)))
+        wanted = (math.ceil(self.width * scale), math.ceil(self.height * scale))
         image, complete = self._load(wanted[::-1] if self.orientation >= 5 else wanted)
         rgb = _to_rgb(image)
         if self.orientation in _UPRIGHT:
             rgb = rgb.transpose(_UPRIGHT[self.orientation])
         pixels = np.asarray(rgb, dtype=np.uint8)
         if not complete:
-            _check_rows(np.asarray(_to_rgb(image)))
+            rows = np.asarray(_to_rgb(image))
+            _check_rows(rows)
+            if image.format in _BOTTOM_UP:
+                _check_rows(rows[::-1])
         return pixels
 
     def _load(self, wanted: tuple[int, int]) -> tuple[Image.Image, bool]:
         """The decoded image and whether all of its data was there."""
-        image = _open(self.data)
+        lenient_before = _lenient.runs
         try:
-            if image.format in ("JPEG", "MPO"):
-                image.draft(None, wanted)
-            image.load()
-            return image, True
-        except (OSError, SyntaxError, ValueError, MemoryError, EOFError) as first:
-            cause = first
-        # The flag is Pillow's global; another thread that decodes meanwhile would come here with a damaged file anyway.
-        with _truncated_lock:
+            image = _draft(self.data, wanted)
+            if lenient_before == _lenient.runs and lenient_before % 2 == 0:
+                return image, True
+        except Exception:  # noqa: S110 (decoded again below, and reported there; libheif, for one, raises RuntimeError)
+            pass
+        # Pillow's leniency is one flag for the whole process. Whoever decoded while another thread had it set cannot
+        # know whether the picture was complete, and decodes again here, alone.
+        with _lenient.lock:
+            try:
+                return _draft(self.data, wanted), True
+            except Exception as first:
+                cause = first
+            _lenient.runs += 1
             before = ImageFile.LOAD_TRUNCATED_IMAGES
             ImageFile.LOAD_TRUNCATED_IMAGES = True
             try:
-                image = _open(self.data)
-                if image.format in ("JPEG", "MPO"):
-                    image.draft(None, wanted)
-                image.load()
+                image = _draft(self.data, wanted)
             except Exception as second:
                 raise PictureError(
                     f"the picture's data is damaged and cannot be decoded ({second}); export it again"
                 ) from cause
             finally:
                 ImageFile.LOAD_TRUNCATED_IMAGES = before
+                _lenient.runs += 1
         log.warning("a truncated picture was decoded as far as it goes")
         return image, False
 
 
 def to_pixels(array: Any) -> Picture8:
     """RGB uint8 pixels of an array (``(h, w, 3)`` or grey ``(h, w)``, uint8) or a Pillow image, checked."""
-    if isinstance(array, Image.Image):
-        return np.asarray(_to_rgb(array), dtype=np.uint8)
-    pixels = np.asarray(array)
+    pixels = np.asarray(_to_rgb(array) if isinstance(array, Image.Image) else array)
     if pixels.dtype != np.uint8:
         raise PictureError(f"an array of pixels must be uint8 (0 to 255), got {pixels.dtype}")
     if pixels.ndim == 2:
@@ -189,12 +210,21 @@ def _open(data: bytes) -> Image.Image:
         raise PictureError(
             "not a picture in a known format (JPEG, PNG, WebP, TIFF, BMP, GIF, PSD, HEIC, AVIF)"
         ) from None
-    except Image.DecompressionBombError:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise PictureError(
             "far more pixels than any photograph (a decompression bomb?); make it smaller first"
         ) from None
     except Exception as error:  # a decoder that trips over a broken header may raise nearly anything
         raise PictureError(f"the picture's header is damaged ({error}); export it again") from None
+
+
+def _draft(data: bytes, wanted: tuple[int, int]) -> Image.Image:
+    """The picture decoded at least as large as ``wanted``, a JPEG no larger than it must be."""
+    image = _open(data)
+    if image.format in ("JPEG", "MPO"):
+        image.draft(None, wanted)
+    image.load()
+    return image
 
 
 def _register_heif() -> None:
@@ -207,7 +237,12 @@ def _register_heif() -> None:
             pi_heif.register_heif_opener(thumbnails=False)
 
 
-def _orientation(image: Image.Image) -> int:
+def _orientation(image: Image.Image, data: bytes) -> int:
+    if image.format == "TIFF":  # Pillow turns these itself, their size included
+        return 1
+    # For want of EXIF in its head, Pillow decodes a whole PNG in search of some at its end.
+    if image.format == "PNG" and b"eXIf" not in data and b"Raw profile type" not in data:
+        return 1
     try:
         value = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # damaged EXIF must not lose the picture
@@ -230,12 +265,13 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 def _to_8bit(values: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """Grey of more than 8 bits: 16-bit by its range, floats as 0..1 where they lie there, else as 0..255."""
+    values = np.nan_to_num(values)
     top = float(values.max(initial=0))
     if values.dtype.kind == "f":
         scaled = values * (255.0 if top <= 1.0 else 1.0)
     else:
-        scaled = values / 257.0 if top > 255 or values.dtype == np.uint16 else values
-    return np.asarray(np.clip(np.nan_to_num(scaled), 0, 255) + 0.5, dtype=np.uint8)
+        scaled = values / 257.0 if top > 255 or values.dtype.kind == "u" else values
+    return np.asarray(np.clip(scaled, 0, 255) + 0.5, dtype=np.uint8)
 
 
 def _check_rows(pixels: Picture8) -> None:

@@ -67,12 +67,19 @@ class ModelCard:
             return cls(**values, path=path)
         except FileNotFoundError:
             raise ModelError(f"{path}: no such model card; `onlooker export RUN` writes one") from None
+        except OSError as error:
+            raise ModelError(f"{path}: the model card cannot be read ({error.strerror or error})") from None
         except (ValueError, TypeError, AttributeError) as error:
             raise ModelError(f"{path}: not a model card ({error}); export the model again") from None
 
     def save(self) -> None:
         """Write the card to its ``path``."""
-        values = {key: value for key, value in asdict(self).items() if key != "path" and value not in ("", None, {}, 0)}
+        optional = {"url": "", "notes": "", "input_size": 0, "calibration": None, "scores": {}}
+        values = {
+            key: value
+            for key, value in asdict(self).items()
+            if key != "path" and not (key in optional and value == optional[key])
+        }
         self.path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def with_scores(self, name: str, scores: dict[str, Any]) -> "ModelCard":

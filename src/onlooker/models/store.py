@@ -2,9 +2,9 @@
 
 import contextlib
 import hashlib
+import http.client
 import os
 import tempfile
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -95,7 +95,7 @@ def fetch(
                 draft.replace(target)
             finally:
                 draft.unlink(missing_ok=True)
-    except (OSError, urllib.error.URLError) as error:
+    except (OSError, http.client.HTTPException) as error:
         where = source or card.url
         raise ModelError(
             f"{card.name} could not be fetched from {where} ({getattr(error, 'reason', None) or error}); get the file "

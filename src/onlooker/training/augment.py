@@ -17,17 +17,18 @@ SCALE, TURN, SHIFT, STRETCH = 0.07, 5.0, 0.03, 0.03
 They are about twice the scatter of the detectors' landmarks around UTKFace's own frames."""
 
 
-def augment(crops: Tensor, size: int, margin: float, random: np.random.Generator) -> Tensor:
+def augment(crops: Tensor, size: int, margin: float, random: np.random.Generator, strength: float = 1.0) -> Tensor:
     """Random views ``(N, 3, size, size)`` of crops ``(N, 3, S, S)`` that were cut with ``margin``.
 
-    Draws come from torch's global generator and, for what is done face by face, from ``random``.
+    ``strength`` scales what is done to light and how often sharpness, noise and the rest are touched. Draws come from
+    torch's global generator and, for what is done face by face, from ``random``.
     """
     x = _geometry(crops, size, margin)
-    x = _light(x)
-    x = _resolution(x, random)
-    x = _noise(x)
-    x = _jpeg(x, random, share=0.2)
-    return _erase(x, random, share=0.25)
+    x = _light(x, strength)
+    x = _resolution(x, random, share=0.4 * strength)
+    x = _noise(x, share=0.3 * strength)
+    x = _jpeg(x, random, share=0.2 * strength)
+    return _erase(x, random, share=0.25 * strength)
 
 
 def _some(n: int, share: float) -> Tensor:
@@ -57,28 +58,29 @@ def _geometry(crops: Tensor, size: int, margin: float) -> Tensor:
     return functional.grid_sample(crops, grid, padding_mode="border", align_corners=False)
 
 
-def _light(x: Tensor) -> Tensor:
+def _light(x: Tensor, strength: float) -> Tensor:
     """Exposure, contrast, gamma, white balance, saturation, a gradient of light, and grey pictures."""
     n, _, height, width = x.shape
     unit = (x / 255).clamp(0, 1)
-    unit = unit ** torch.exp(torch.randn(n, 1, 1, 1) * 0.25)
+    unit = unit ** torch.exp(torch.randn(n, 1, 1, 1) * 0.25 * strength)
     mean = unit.mean((1, 2, 3), keepdim=True)
-    unit = (unit - mean) * torch.exp(torch.randn(n, 1, 1, 1) * 0.16) + mean * torch.exp(torch.randn(n, 1, 1, 1) * 0.12)
+    contrast, exposure = (torch.exp(torch.randn(n, 1, 1, 1) * sigma * strength) for sigma in (0.16, 0.12))
+    unit = (unit - mean) * contrast + mean * exposure
     grey = (unit * torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
-    saturation = torch.exp(torch.randn(n, 1, 1, 1) * 0.3)
-    saturation[_some(n, 0.1)] = 0.0
+    saturation = torch.exp(torch.randn(n, 1, 1, 1) * 0.3 * strength)
+    saturation[_some(n, 0.1 * strength)] = 0.0
     unit = grey + (unit - grey) * saturation
-    unit = unit * torch.exp(torch.randn(n, 3, 1, 1) * 0.06 * (saturation > 0))
-    slope = torch.randn(n, 2, 1, 1) * 0.35 * (torch.rand(n, 1, 1, 1) < 0.3)
+    unit = unit * torch.exp(torch.randn(n, 3, 1, 1) * 0.06 * strength * (saturation > 0))
+    slope = torch.randn(n, 2, 1, 1) * 0.35 * (torch.rand(n, 1, 1, 1) < 0.3 * strength)
     across, down = torch.linspace(-1, 1, width), torch.linspace(-1, 1, height)
     unit = unit * torch.exp(slope[:, :1] * across.view(1, 1, 1, -1) + slope[:, 1:] * down.view(1, 1, -1, 1))
     return unit.clamp(0, 1) * 255
 
 
-def _resolution(x: Tensor, random: np.random.Generator) -> Tensor:
+def _resolution(x: Tensor, random: np.random.Generator, *, share: float) -> Tensor:
     """Faces that were few pixels high, or out of focus: shrunk and enlarged again, in four sizes a batch."""
     size = x.shape[-1]
-    chosen = _some(len(x), 0.4)
+    chosen = _some(len(x), share)
     for part in chosen.chunk(4):
         if len(part):
             side = int(np.exp(random.uniform(np.log(20), np.log(size))))
@@ -88,9 +90,9 @@ def _resolution(x: Tensor, random: np.random.Generator) -> Tensor:
     return x
 
 
-def _noise(x: Tensor) -> Tensor:
+def _noise(x: Tensor, *, share: float) -> Tensor:
     """A sensor's noise, up to 20 levels."""
-    part = _some(len(x), 0.3)
+    part = _some(len(x), share)
     level = 20 * torch.rand(len(part), 1, 1, 1) ** 2
     x[part] = (x[part] + torch.randn_like(x[part]) * level).clamp(0, 255)
     return x

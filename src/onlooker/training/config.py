@@ -9,7 +9,7 @@ from onlooker.core.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """The defaults are the ones the shipped weights were trained with."""
+    """The defaults are those of the shipped weights' first pass; ``docs/training.md`` has the second."""
 
     crop_size: int = 112
     """Side in pixels of what the network reads in the end."""
@@ -36,7 +36,11 @@ class TrainConfig:
     """A face is drawn with its age's count to the power of minus this: 0 as they come, 1 every age alike."""
     margin: float = 0.125
     """Share of the frame kept around every crop, for the geometric jitter to move within."""
+    augmentation: float = 1.0
+    """Strength of what is done to light and sharpness; the geometric jitter stays, it belongs to the detectors."""
     pretrained: bool = True
+    start: str = ""
+    """Folder of a finished run whose best weights this one starts from, instead of ImageNet's."""
     seed: int = 1
     threads: int = 2
 

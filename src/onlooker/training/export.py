@@ -15,7 +15,7 @@ from onlooker.models.cards import Calibration, ModelCard
 from onlooker.models.runtime import Session
 from onlooker.models.store import checksum
 from onlooker.training.config import TrainConfig
-from onlooker.training.network import FaceNetwork
+from onlooker.training.network import FaceNetwork, load_best
 
 MAX_DIFFERENCE = 1e-3
 """Largest difference of a logit between torch and ONNX Runtime that passes as rounding."""
@@ -31,17 +31,6 @@ class _Serving(nn.Module):
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         out: tuple[Tensor, Tensor] = self.network(pixels.permute(0, 3, 1, 2).float())
         return out
-
-
-def load_best(run: Path) -> FaceNetwork:
-    """The network of a run's ``best.pt``. Raises ``InputError`` where the run has none yet."""
-    try:
-        state = torch.load(run / "best.pt", weights_only=True)
-    except FileNotFoundError:
-        raise InputError(f"{run}: holds no best.pt; train first with `onlooker train DATA --output {run}`") from None
-    network = FaceNetwork()
-    network.load_state_dict(state["network"])
-    return network.eval()
 
 
 def export(run: Path, output: Path, name: str) -> tuple[ModelCard, float]:

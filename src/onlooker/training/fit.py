@@ -21,7 +21,7 @@ from onlooker.datasets.labelled import LabelledFace
 from onlooker.training.augment import augment
 from onlooker.training.config import TrainConfig
 from onlooker.training.crops import build_crops
-from onlooker.training.network import FaceNetwork, load_imagenet
+from onlooker.training.network import FaceNetwork, load_best, load_imagenet
 
 UNKNOWN = -1.0
 """The gender of a face whose gender is not labelled: it teaches age alone."""
@@ -85,9 +85,12 @@ def fit(train: Examples, validation: Examples, config: TrainConfig, run: Path, r
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     network = FaceNetwork(config.dropout)
-    if config.pretrained:
-        load_imagenet(network)
-    _start_heads(network, train)
+    if config.start:
+        network.load_state_dict(load_best(Path(config.start)).state_dict())
+    else:
+        if config.pretrained:
+            load_imagenet(network)
+        _start_heads(network, train)
     average = FaceNetwork()
     average.load_state_dict(network.state_dict())
     for module in (network, average):
@@ -158,7 +161,7 @@ def _step(
     random: np.random.Generator,
 ) -> float:
     with torch.no_grad():
-        pixels = augment(_pixels(train.crops[chosen]), size, config.margin, random)
+        pixels = augment(_pixels(train.crops[chosen]), size, config.margin, random, config.augmentation)
     age, gender = network(pixels.contiguous(memory_format=torch.channels_last))
     loss = loss_of(age, gender, torch.from_numpy(train.ages[chosen]), torch.from_numpy(train.females[chosen]), config)
     optimizer.zero_grad(set_to_none=True)

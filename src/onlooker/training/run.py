@@ -17,8 +17,8 @@ from onlooker.datasets.split import PARTS, build_split, read_split, write_split
 from onlooker.evaluation.metrics import Answers, Metrics, measure
 from onlooker.training.calibrate import fit_calibration
 from onlooker.training.config import TrainConfig
-from onlooker.training.export import load_best
 from onlooker.training.fit import Examples, Report, fit, gather, logits
+from onlooker.training.network import load_best
 
 Counter = Callable[[str, int, int], None]
 """Told of long work before training: what is done, how far it is, and of how many."""

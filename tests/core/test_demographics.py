@@ -1,0 +1,151 @@
+"""Where a gender is named, where a class of age begins, and what a quantile of a distribution of ages is."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from onlooker.core.demographics import (
+    AGE_CLASSES,
+    GENDER_CONFIDENCE,
+    N_AGES,
+    Floats,
+    age_class,
+    age_quantile,
+    gender_label,
+    share_below,
+)
+
+
+@st.composite
+def distributions(draw: st.DrawFn) -> Floats:
+    """A few rows that sum to 1, with years of no probability among them."""
+    rows = draw(st.integers(1, 4))
+    whole = st.integers(0, 20)
+    weights = draw(arrays(np.int64, (rows, N_AGES), elements=whole, fill=st.just(0))).astype(np.float64)
+    weights[:, draw(st.integers(0, N_AGES - 1))] += 1
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+def certain(*years: int) -> Floats:
+    every: Floats = np.eye(N_AGES, dtype=np.float32)
+    return every[list(years)]
+
+
+@pytest.mark.parametrize(
+    ("p_female", "label"),
+    [
+        (1.0, "female"),
+        (0.75, "female"),
+        (0.7499, None),
+        (0.5, None),
+        (0.2501, None),
+        (0.25, "male"),
+        (0.0, "male"),
+    ],
+)
+def test_a_gender_is_named_from_three_quarters_on(p_female: float, label: str | None) -> None:
+    assert GENDER_CONFIDENCE == 0.75
+    assert gender_label(p_female) == label
+
+
+@pytest.mark.parametrize(
+    ("p_female", "confidence", "label"),
+    [(0.5, 0.5, "female"), (0.4999, 0.5, "male"), (0.99, 1.0, None), (1.0, 1.0, "female"), (0.0, 1.0, "male")],
+)
+def test_the_confidence_asked_for_moves_the_threshold(p_female: float, confidence: float, label: str | None) -> None:
+    assert gender_label(p_female, confidence) == label
+
+
+@pytest.mark.parametrize(
+    ("age", "name"),
+    [
+        (0, "child"),
+        (18, "child"),
+        (18.49, "child"),
+        (18.5, "adult"),
+        (19, "adult"),
+        (59, "adult"),
+        (59.49, "adult"),
+        (59.5, "old"),
+        (60, "old"),
+        (100, "old"),
+    ],
+)
+def test_an_age_belongs_to_the_class_of_its_rounded_year(age: float, name: str) -> None:
+    assert AGE_CLASSES[int(age_class(np.array([age]))[0])] == name
+
+
+def test_classes_come_for_all_ages_at_once_as_indices() -> None:
+    classes = age_class(np.array([70, 5, 30, 18], np.float32))
+    assert classes.tolist() == [2, 0, 1, 0]
+    assert classes.dtype == np.intp
+
+
+def test_the_median_of_a_certain_year_is_that_year() -> None:
+    assert age_quantile(certain(0, 1, 37, 99, 100), 0.5) == pytest.approx([0, 1, 37, 99, 100])
+
+
+def test_a_certain_year_spreads_over_half_a_year_either_side() -> None:
+    year = certain(37)
+    assert [float(age_quantile(year, share)[0]) for share in (0.0, 0.25, 1.0)] == pytest.approx([0.0, 36.75, 37.5])
+    assert share_below(year, np.array([36.5])) == pytest.approx([0])
+    assert share_below(year, np.array([37.0])) == pytest.approx([0.5])
+    assert share_below(year, np.array([37.5])) == pytest.approx([1])
+
+
+def test_the_median_of_two_certain_years_lies_at_the_end_of_the_first() -> None:
+    assert age_quantile(certain(20, 40).mean(axis=0, keepdims=True), 0.5) == pytest.approx([20.5])
+
+
+def test_quantiles_of_the_even_distribution_are_evenly_spaced() -> None:
+    even = np.full((1, N_AGES), 1 / N_AGES, np.float32)
+    got = [float(age_quantile(even, share)[0]) for share in (0.1, 0.3, 0.5, 0.7, 0.9)]
+    assert got == pytest.approx([9.6, 29.8, 50.0, 70.2, 90.4], abs=1e-3)
+
+
+def test_each_row_may_have_a_share_of_its_own() -> None:
+    even = np.full((2, N_AGES), 1 / N_AGES, np.float32)
+    assert age_quantile(even, np.array([0.1, 0.9])) == pytest.approx([9.6, 90.4], abs=1e-3)
+
+
+def test_no_distribution_has_no_quantile() -> None:
+    none = np.zeros((0, N_AGES), np.float32)
+    assert age_quantile(none, 0.5).shape == (0,)
+    assert share_below(none, np.zeros(0)).shape == (0,)
+
+
+@settings(deadline=None)
+@given(distributions(), st.floats(0, 1))
+def test_the_share_below_a_quantile_is_the_share_asked_for(distribution: Floats, share: float) -> None:
+    outer = distribution[:, 0] / 2, 1 - distribution[:, -1] / 2
+    got = share_below(distribution, age_quantile(distribution, share))
+    assert got == pytest.approx(np.clip(share, *outer), abs=2e-5)
+
+
+@settings(deadline=None)
+@given(distributions(), st.lists(st.floats(-0.5, 1.5), min_size=2, max_size=6))
+def test_quantiles_rise_with_the_share_and_stay_within_the_ages(distribution: Floats, shares: list[float]) -> None:
+    ages = np.stack([age_quantile(distribution, share) for share in sorted(shares)])
+    assert (np.diff(ages, axis=0) >= -1e-4).all()
+    assert ((ages >= 0) & (ages <= N_AGES - 1)).all()
+    assert ages.dtype == np.float32
+
+
+@settings(deadline=None)
+@given(distributions(), st.floats(0.01, 0.99), st.floats(0.1, 10))
+def test_the_scale_of_a_distribution_does_not_move_its_quantile(
+    distribution: Floats, share: float, factor: float
+) -> None:
+    scaled = (distribution * np.float32(factor)).astype(np.float32)
+    below = share_below(scaled, age_quantile(scaled, share))
+    assert below == pytest.approx(share_below(distribution, age_quantile(distribution, share)), abs=1e-4)
+
+
+@settings(deadline=None)
+@given(distributions(), st.integers(0, N_AGES - 1))
+def test_the_share_below_the_end_of_a_year_is_the_sum_up_to_it(distribution: Floats, year: int) -> None:
+    below = share_below(distribution, np.full(len(distribution), year + 0.5))
+    cut = distribution[:, : year + 1].sum(axis=1) - (distribution[:, -1] / 2 if year == N_AGES - 1 else 0)
+    assert below == pytest.approx(cut, abs=1e-5)

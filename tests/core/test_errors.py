@@ -1,0 +1,26 @@
+"""The tree of errors, and what the command line ends with for each."""
+
+import pytest
+
+from onlooker.core import errors
+from onlooker.core.errors import DatasetError, InputError, ModelError, OnlookerError, PictureError
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [(OnlookerError, 1), (InputError, 2), (PictureError, 2), (DatasetError, 2), (ModelError, 3)],
+)
+def test_each_error_has_its_exit_code(kind: type[OnlookerError], code: int) -> None:
+    assert kind("a sentence").exit_code == code
+
+
+def test_whoever_catches_the_base_catches_all() -> None:
+    kinds = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)]
+    assert len(kinds) == 5
+    assert all(issubclass(kind, OnlookerError) for kind in kinds)
+
+
+def test_a_picture_or_data_error_is_the_users_input_and_a_model_error_is_not() -> None:
+    assert issubclass(PictureError, InputError)
+    assert issubclass(DatasetError, InputError)
+    assert not issubclass(ModelError, InputError)
