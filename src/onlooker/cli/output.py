@@ -37,15 +37,23 @@ class JsonLines:
 
 
 class Csv:
-    """One row a face; a picture without a face, or that could not be read, has one row with those columns empty."""
+    """One row a face; a picture without a face, or that could not be read, has one row with those columns empty.
 
-    def __init__(self, stream: TextIO, *, header: bool = True) -> None:
+    ``again`` is the last picture of a file that is continued, and where its rows begin: if it comes first, they go.
+    """
+
+    def __init__(self, stream: TextIO, *, header: bool = True, again: tuple[str, int] | None = None) -> None:
         self._stream = stream
+        self._again = again
         if header:
             _whole(stream, ",".join(CSV_COLUMNS) + "\n")
 
     def write(self, analysis: Analysis) -> None:
         """See ``Writer``."""
+        if self._again and as_written(analysis.source) == self._again[0]:
+            self._stream.seek(self._again[1])
+            self._stream.truncate()
+        self._again = None
         text = io.StringIO()
         rows = csv.writer(text, lineterminator="\n")
         picture = [analysis.source, analysis.width, analysis.height]
@@ -119,7 +127,7 @@ def open_output(kind: str, path: Path | None) -> Iterator[tuple[Writer, frozense
         yield _writer(kind, sys.stdout, fresh=True), frozenset()
         return
     try:
-        done, keep = _already(kind, path)
+        done, keep, again = _already(kind, path)
         stream = path.open("r+" if keep else "w", encoding="utf-8", errors="backslashreplace", newline="")
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); name another --output file") from None
@@ -127,19 +135,19 @@ def open_output(kind: str, path: Path | None) -> Iterator[tuple[Writer, frozense
         if keep:
             stream.seek(keep)
             stream.truncate()
-        yield _writer(kind, stream, fresh=not keep), done
+        yield _writer(kind, stream, fresh=not keep, again=again), done
 
 
-def _writer(kind: str, stream: TextIO, *, fresh: bool) -> Writer:
+def _writer(kind: str, stream: TextIO, *, fresh: bool, again: tuple[str, int] | None = None) -> Writer:
     if kind == "jsonl":
         return JsonLines(stream)
-    return Csv(stream, header=fresh) if kind == "csv" else Table(stream)
+    return Csv(stream, header=fresh, again=again) if kind == "csv" else Table(stream)
 
 
-def _already(kind: str, path: Path) -> tuple[frozenset[str], int]:
-    """The pictures a file holds whole, and the bytes of it to keep."""
+def _already(kind: str, path: Path) -> tuple[frozenset[str], int, tuple[str, int] | None]:
+    """The pictures a file surely holds whole, the bytes of it to keep, and ``again`` as ``Csv`` takes it."""
     if kind == "table" or not path.exists() or path.stat().st_size == 0:
-        return frozenset(), 0
+        return frozenset(), 0, None
     held = path.read_bytes()
     whole = held[: held.rfind(b"\n") + 1]
     begin = b'{"source": ' if kind == "jsonl" else ",".join(CSV_COLUMNS).encode() + b"\n"
@@ -149,20 +157,23 @@ def _already(kind: str, path: Path) -> tuple[frozenset[str], int]:
     try:
         text = whole.decode("utf-8")
         if kind == "jsonl":
-            return frozenset(as_written(json.loads(line)["source"]) for line in text.split("\n")[:-1]), len(whole)
+            done = frozenset(as_written(json.loads(line)["source"]) for line in text.split("\n")[:-1])
+            return done, len(whole), None
         rows = list(csv.reader(io.StringIO(text, newline="")))
     except (ValueError, KeyError, TypeError, AttributeError, csv.Error):
         raise other from None
     if len(rows) < 2:
-        return frozenset(), 0
-    if len(whole) < len(held):
-        # A picture is written in one go, so a cut line means cut rows: the last picture is done again.
-        last = rows[-1][:1]
-        while len(rows) > 1 and rows[-1][:1] == last:
-            rows.pop()
-    again = io.StringIO()
-    csv.writer(again, lineterminator="\n").writerows(rows)
-    kept = again.getvalue().encode("utf-8")
-    if not whole.startswith(kept) or any(len(row) != len(CSV_COLUMNS) for row in rows):
+        return frozenset(), 0, None
+    if any(len(row) != len(CSV_COLUMNS) for row in rows) or _as_csv(rows) != whole:
         raise other
-    return frozenset(row[0] for row in rows[1:]), len(kept)
+    # A picture is written in one go, but a stop may still cut its rows short: the last one is done again.
+    last, first = rows[-1][0], len(rows) - 1
+    while first > 1 and rows[first - 1][0] == last:
+        first -= 1
+    return frozenset(row[0] for row in rows[1:first]), len(whole), (last, len(_as_csv(rows[:first])))
+
+
+def _as_csv(rows: list[list[str]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode("utf-8")
