@@ -51,12 +51,13 @@ def command(
     """
     from onlooker.analyzer import Analyzer
     from onlooker.cli.output import as_written, open_output
-    from onlooker.cli.sources import Item, annotated_path, expand
+    from onlooker.cli.sources import Item, annotated_path, expand, free_path
 
     analyzer = Analyzer(detector, Path(model) if model else None, min_face=min_face, aligned=aligned, workers=workers)
     started = time.monotonic()
     pictures = faces = failed = skipped = 0
     inputs: dict[str, bytes] = {}
+    marked: dict[Path, str] = {}
     with open_output(kind, output) as (writer, already):
 
         def todo() -> Iterator[Item]:
@@ -72,13 +73,15 @@ def command(
         shown = output is not None or not sys.stdout.isatty()
         with progress("analyzing", None, shown=shown) as step:
             for analysis in analyzer.stream(todo()):
+                # The marked picture first: what stands in the output is then done in whole.
+                if annotate and analysis.error is None:
+                    name = analysis.source
+                    target = free_path(annotated_path(name, paths, annotate), name, marked)
+                    _annotate(inputs.get(name, name), analysis.faces, target)
                 writer.write(analysis)
                 pictures += 1
                 faces += len(analysis.faces)
                 failed += analysis.error is not None
-                if annotate and analysis.error is None:
-                    name = analysis.source
-                    _annotate(inputs.get(name, name), analysis.faces, annotated_path(name, paths, annotate))
                 step(pictures)
     report = f"{_count(pictures, 'picture')}, {_count(faces, 'face')}, {time.monotonic() - started:.1f} s"
     if skipped:

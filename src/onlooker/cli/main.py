@@ -1,6 +1,7 @@
 """The command ``onlooker``. Each command's module is loaded when it is called, so that ``--help`` is instant."""
 
 import logging
+import os
 import sys
 import warnings
 from importlib import import_module
@@ -48,6 +49,14 @@ class _Commands(click.Group):
             ctx.fail(f"No such command {name!r}; {hint}")
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except (BrokenPipeError, SystemExit):  # rich makes the second of the first
+            # Whoever read the output has seen enough (`| head`); nothing may complain when the stream is closed.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise click.exceptions.Exit(0) from None
+
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, "--version", prog_name="onlooker")
@@ -81,9 +90,6 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("onlooker: interrupted", err=True)
         code = 130
-    except SystemExit as stop:
-        # click and rich silence the stream and end with 1 when whoever read it has seen enough (`| head`): all is well.
-        code = 0 if isinstance(stop.__context__, BrokenPipeError) else stop.code
     sys.exit(code if isinstance(code, int) else 0)
 
 

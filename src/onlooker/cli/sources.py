@@ -50,3 +50,14 @@ def annotated_path(source: str, roots: Sequence[str], folder: Path) -> Path:
     else:
         name = Path(name.name)
     return folder / name.parent / f"{name.name}.annotated.jpg"
+
+
+def free_path(path: Path, source: str, taken: dict[Path, str]) -> Path:
+    """``path``, or with a number before its last endings where another source took it in this run; ``taken`` is kept."""
+    candidate, number = path, 2
+    while taken.setdefault(candidate, source) != source:
+        candidate, number = (
+            path.with_name(f"{path.name.removesuffix('.annotated.jpg')}.{number}.annotated.jpg"),
+            number + 1,
+        )
+    return candidate

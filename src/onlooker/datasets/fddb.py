@@ -33,9 +33,14 @@ def read(root: Path) -> list[Scene]:
     scenes = []
     for path in lists:
         lines = iter(path.read_text(encoding="ascii").split("\n"))
-        for name in filter(None, map(str.strip, lines)):
-            boxes = [ellipse_box(*map(float, next(lines).split()[:5])) for _ in range(int(next(lines)))]
-            scenes.append(Scene(root / "images" / f"{name}.jpg", np.array(boxes, dtype=np.float32).reshape(-1, 4)))
+        try:
+            for name in filter(None, map(str.strip, lines)):
+                boxes = [ellipse_box(*map(float, next(lines).split()[:5])) for _ in range(int(next(lines)))]
+                scenes.append(Scene(root / "images" / f"{name}.jpg", np.array(boxes, dtype=np.float32).reshape(-1, 4)))
+        except (ValueError, TypeError, StopIteration):
+            raise DatasetError(
+                f"{path}: is no list of ellipses (a name, a count, and as many lines of 5 numbers)"
+            ) from None
     return scenes
 
 

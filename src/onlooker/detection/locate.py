@@ -27,7 +27,7 @@ MIN_FACE_SHARE = 0.02
 CANDIDATE_SCORE = 0.3
 """Least score on the first or second look."""
 
-MIN_SCORE = 0.6
+MIN_SCORE = 0.5
 """Least score, over all looks, of a face that is reported."""
 
 SECOND_LOOK = 0.25

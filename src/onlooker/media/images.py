@@ -48,9 +48,9 @@ SUFFIXES = frozenset(
 )
 """File endings that a folder is searched for; the content decides in the end."""
 
-MAX_PIXELS = 89_000_000
-"""Of a picture that is opened by default: just under where Pillow itself begins to warn of decompression bombs. Twice
-that is the most that may be asked for; beyond it Pillow refuses."""
+MAX_PIXELS = 120_000_000
+"""Of a picture that is opened by default: room for the largest phones' 108 megapixels. Up to 178 million may be asked
+for; beyond that Pillow itself refuses."""
 
 MAX_BYTES = 512 * 1024 * 1024
 

@@ -1,0 +1,88 @@
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from onlooker.cli.sources import annotated_path, expand, free_path
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def names(*paths: str) -> list[str | bytes]:
+    found = list(expand(paths))
+    assert all(name == source for name, source in found)
+    return [source for _, source in found]
+
+
+def test_a_folder_gives_its_pictures_sorted_and_then_those_of_its_folders(tmp_path: Path) -> None:
+    touch(
+        tmp_path, "f/b.png", "f/a.JPG", "f/z/1.webp", "f/m/2.heic", "f/m/10.tiff", "f/.x.png", "f/.y/a.png", "f/t.txt"
+    )
+    assert names("f") == ["f/a.JPG", "f/b.png", "f/m/10.tiff", "f/m/2.heic", "f/z/1.webp"]
+
+
+def test_paths_keep_the_order_and_the_form_they_were_given_in(tmp_path: Path) -> None:
+    touch(tmp_path, "f/a.png", "b.png")
+    assert names("b.png", "./f", "missing.jpg", str(tmp_path / "f")) == [
+        "b.png",
+        "./f/a.png",
+        "missing.jpg",
+        str(tmp_path / "f" / "a.png"),
+    ]
+
+
+def test_a_file_is_passed_on_whatever_its_ending(tmp_path: Path) -> None:
+    touch(tmp_path, "photo.dat", ".hidden.png")
+    assert names("photo.dat", ".hidden.png") == ["photo.dat", ".hidden.png"]
+
+
+def test_a_folder_without_pictures_stands_for_itself(tmp_path: Path) -> None:
+    touch(tmp_path, "f/readme.txt")
+    assert names("f") == ["f"]
+
+
+def test_a_dash_is_the_bytes_on_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\x89PNG\r\n")))
+    assert list(expand(["-"])) == [("-", b"\x89PNG\r\n")]
+
+
+@pytest.mark.parametrize(
+    ("source", "roots", "expected"),
+    [
+        ("f/a.png", ["f"], "a.png.annotated.jpg"),
+        ("f/sub/a.png", ["f"], "sub/a.png.annotated.jpg"),
+        ("f/sub/a.png", ["f/sub", "f"], "a.png.annotated.jpg"),
+        ("f/sub/a.png", ["f/sub/a.png"], "a.png.annotated.jpg"),
+        ("f/sub/a.jpg", ["-", "f/"], "sub/a.jpg.annotated.jpg"),
+        ("../other/a.jpg", ["../other/a.jpg"], "a.jpg.annotated.jpg"),
+        ("-", ["-"], "stdin.annotated.jpg"),
+    ],
+)
+def test_an_annotated_picture_lies_where_its_source_lies_below_its_root(
+    tmp_path: Path, source: str, roots: list[str], expected: str
+) -> None:
+    touch(tmp_path, "f/sub/a.png", "f/sub/a.jpg", "f/a.png")
+    assert annotated_path(source, roots, Path("out")) == Path("out") / expected
+
+
+def test_sources_that_would_share_an_annotated_picture_get_one_each() -> None:
+    taken: dict[Path, str] = {}
+    path = Path("out/x.png.annotated.jpg")
+    answers = [free_path(path, source, taken) for source in ("a/x.png", "b/x.png", "a/x.png", "c/x.png")]
+    assert [p.name for p in answers] == [
+        "x.png.annotated.jpg",
+        "x.png.2.annotated.jpg",
+        "x.png.annotated.jpg",
+        "x.png.3.annotated.jpg",
+    ]
