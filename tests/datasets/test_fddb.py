@@ -145,4 +145,4 @@ def test_a_malformed_fold_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "folds").mkdir()
     (tmp_path / "folds" / "FDDB-fold-01-ellipseList.txt").write_text(text)
     with pytest.raises(DatasetError, match="no list of ellipses"):
-        fddb.read(tmp_path)
+        read(tmp_path)

@@ -53,11 +53,10 @@ def annotated_path(source: str, roots: Sequence[str], folder: Path) -> Path:
 
 
 def free_path(path: Path, source: str, taken: dict[Path, str]) -> Path:
-    """``path``, or with a number before its last endings where another source took it in this run; ``taken`` is kept."""
+    """``path``, or one with a number where another source of this run has it; ``taken`` remembers whose is which."""
+    stem = path.name.removesuffix(".annotated.jpg")
     candidate, number = path, 2
     while taken.setdefault(candidate, source) != source:
-        candidate, number = (
-            path.with_name(f"{path.name.removesuffix('.annotated.jpg')}.{number}.annotated.jpg"),
-            number + 1,
-        )
+        candidate = path.with_name(f"{stem}.{number}.annotated.jpg")
+        number += 1
     return candidate
