@@ -2,7 +2,6 @@
 
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -51,28 +50,20 @@ def command(
     """
     from onlooker.analyzer import Analyzer
     from onlooker.cli.output import as_written, open_output
-    from onlooker.cli.sources import Item, annotated_path, expand, free_path
+    from onlooker.cli.sources import annotated_path, expand, free_path
 
     analyzer = Analyzer(detector, Path(model) if model else None, min_face=min_face, aligned=aligned, workers=workers)
     started = time.monotonic()
-    pictures = faces = failed = skipped = 0
-    inputs: dict[str, bytes] = {}
+    pictures = faces = failed = 0
     marked: dict[Path, str] = {}
     with open_output(kind, output) as (writer, already):
-
-        def todo() -> Iterator[Item]:
-            nonlocal skipped
-            for name, source in expand(paths):
-                if as_written(name) in already:
-                    skipped += 1
-                    continue
-                if annotate and isinstance(source, bytes):
-                    inputs.setdefault(name, source)
-                yield name, source
-
+        named = list(expand(paths))
+        items = [(name, source) for name, source in named if as_written(name) not in already]
+        skipped = len(named) - len(items)
+        inputs = {name: source for name, source in reversed(items) if annotate and isinstance(source, bytes)}
         shown = output is not None or not sys.stdout.isatty()
-        with progress("analyzing", None, shown=shown) as step:
-            for analysis in analyzer.stream(todo()):
+        with progress("analyzing", len(items), shown=shown) as step:
+            for analysis in analyzer.stream(items):
                 # The marked picture first: what stands in the output is then done in whole.
                 if annotate and analysis.error is None:
                     name = analysis.source
