@@ -7,7 +7,8 @@ from onlooker.training.calibrate import fit_calibration, fit_tail, fit_temperatu
 torch = pytest.importorskip("torch", reason="training needs the extra: pip install 'onlooker[train]'")
 
 from onlooker.training.augment import augment  # noqa: E402
-from onlooker.training.network import FaceNetwork, SameConv, load_imagenet  # noqa: E402
+from onlooker.training.fit import undo_oversampling  # noqa: E402
+from onlooker.training.network import FaceNetwork, SameConv, ServedNetwork, load_imagenet  # noqa: E402
 
 
 def gaussians(means: np.ndarray, sigma: float) -> np.ndarray:
@@ -72,6 +73,27 @@ def test_imagenet_weights_fill_the_whole_body() -> None:
 def test_the_network_has_the_size_it_is_known_for() -> None:
     body = sum(p.numel() for p in FaceNetwork().body.parameters())
     assert body == 4_652_008 - 1000 * 1281  # EfficientNet-Lite0 less its classifier of 1,000 classes
+
+
+def test_a_face_and_its_mirror_image_are_answered_alike() -> None:
+    served = ServedNetwork(FaceNetwork()).eval()
+    faces = torch.randint(0, 256, (3, 32, 32, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        (age, gender), (mirrored_age, mirrored_gender) = served(faces), served(faces.flip(2))
+    assert torch.allclose(age, mirrored_age, atol=1e-5)
+    assert torch.allclose(gender, mirrored_gender, atol=1e-5)
+
+
+def test_undoing_the_oversampling_brings_back_how_often_ages_are() -> None:
+    ages = np.repeat([20.0, 80.0], [1000, 10]).astype(np.float32)
+    network = FaceNetwork()
+    assert network.head.bias is not None
+    with torch.no_grad():
+        network.head.bias.zero_()
+    undo_oversampling(network, ages, power=0.5)
+    bias = network.head.bias.detach()
+    assert float(torch.exp(bias[20] - bias[80])) == pytest.approx((1000 / 10) ** 0.5, rel=1e-4)
+    assert bias[101] == 0
 
 
 def test_augmentation_keeps_shape_and_range_and_is_reproducible() -> None:

@@ -1,4 +1,4 @@
-"""From a run's best weights to the file that serves, checked to answer alike."""
+"""From a run's final weights to the file that serves, checked to answer alike."""
 
 import json
 import logging
@@ -8,29 +8,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
 from onlooker.core.errors import InputError, ModelError
 from onlooker.models.cards import Calibration, ModelCard
 from onlooker.models.runtime import Session
 from onlooker.models.store import checksum
 from onlooker.training.config import TrainConfig
-from onlooker.training.network import FaceNetwork, load_best
+from onlooker.training.network import ServedNetwork, load_weights
 
 MAX_DIFFERENCE = 1e-3
 """Largest difference of a logit between torch and ONNX Runtime that passes as rounding."""
-
-
-class _Serving(nn.Module):
-    """The network as it is served: uint8 pixels ``(N, H, W, 3)`` in, age and gender logits out."""
-
-    def __init__(self, network: FaceNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        out: tuple[Tensor, Tensor] = self.network(pixels.permute(0, 3, 1, 2).float())
-        return out
 
 
 def export(run: Path, output: Path, name: str) -> tuple[ModelCard, float]:
@@ -38,7 +25,7 @@ def export(run: Path, output: Path, name: str) -> tuple[ModelCard, float]:
 
     Raises ``InputError`` where the run is not finished, ``ModelError`` where the file does not answer as the network.
     """
-    network = load_best(run)
+    network = ServedNetwork(load_weights(run, "final.pt")).eval()
     config = TrainConfig.load(run / "config.json")
     summary = _summary(run)
     output.mkdir(parents=True, exist_ok=True)
@@ -48,7 +35,7 @@ def export(run: Path, output: Path, name: str) -> tuple[ModelCard, float]:
         warnings.simplefilter("ignore")  # the exporter that needs no further package calls itself deprecated
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         torch.onnx.export(
-            _Serving(network).eval(),
+            network,
             (sample,),
             str(path),
             input_names=["pixels"],
@@ -63,7 +50,7 @@ def export(run: Path, output: Path, name: str) -> tuple[ModelCard, float]:
     card = ModelCard(
         name=name,
         task="age and gender",
-        summary="EfficientNet-Lite0 with a distribution over ages 0 to 100 and a gender logit",
+        summary="EfficientNet-Lite0: a distribution over ages 0 to 100, a gender logit; mean over face and mirror image",
         file=path.name,
         sha256=checksum(path),
         bytes=path.stat().st_size,
@@ -79,13 +66,13 @@ def export(run: Path, output: Path, name: str) -> tuple[ModelCard, float]:
     return card, difference
 
 
-def parity(network: FaceNetwork, path: Path, size: int) -> float:
+def parity(network: ServedNetwork, path: Path, size: int) -> float:
     """The largest difference of any logit between torch and ONNX Runtime on noise and on flat pictures."""
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (9, size, size, 3), dtype=np.uint8)
     pixels[6:] = np.array([0, 128, 255], dtype=np.uint8)[:, None, None, None]
     with torch.inference_mode():
-        expected = _Serving(network).eval()(torch.from_numpy(pixels))
+        expected = network(torch.from_numpy(pixels))
     out = Session(path).run({"pixels": pixels})
     return max(float(np.abs(out[k] - e.numpy()).max()) for k, e in zip(("age", "gender"), expected, strict=True))
 

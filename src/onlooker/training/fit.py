@@ -21,7 +21,7 @@ from onlooker.datasets.labelled import LabelledFace
 from onlooker.training.augment import augment
 from onlooker.training.config import TrainConfig
 from onlooker.training.crops import build_crops
-from onlooker.training.network import FaceNetwork, load_best, load_imagenet
+from onlooker.training.network import FaceNetwork, ServedNetwork, load_imagenet, load_weights
 
 UNKNOWN = -1.0
 """The gender of a face whose gender is not labelled: it teaches age alone."""
@@ -86,7 +86,7 @@ def fit(train: Examples, validation: Examples, config: TrainConfig, run: Path, r
     torch.manual_seed(config.seed)
     network = FaceNetwork(config.dropout)
     if config.start:
-        network.load_state_dict(load_best(Path(config.start)).state_dict())
+        network.load_state_dict(load_weights(Path(config.start), "best.pt").state_dict())
     else:
         if config.pretrained:
             load_imagenet(network)
@@ -125,7 +125,7 @@ def fit(train: Examples, validation: Examples, config: TrainConfig, run: Path, r
 
 def validate(network: FaceNetwork, examples: Examples) -> dict[str, float]:
     """Mean absolute error of the median age (``mae``, years) and the share of genders right (``gender``)."""
-    age, gender = logits(network, examples.crops)
+    age, gender = logits(ServedNetwork(network), examples.crops)
     distribution = torch.from_numpy(age).softmax(1).numpy()
     error = np.abs(age_quantile(distribution, 0.5) - examples.ages)
     known = examples.females != UNKNOWN
@@ -137,14 +137,14 @@ def validate(network: FaceNetwork, examples: Examples) -> dict[str, float]:
 
 
 def logits(
-    network: FaceNetwork, crops: NDArray[np.uint8], batch: int = 128
+    network: ServedNetwork, crops: NDArray[np.uint8], batch: int = 128
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Age logits ``(N, 101)`` and gender logits ``(N,)`` for crops ``(N, S, S, 3)``."""
     network.eval()
     ages, genders = [], []
     with torch.inference_mode():
         for start in range(0, len(crops), batch):
-            age, gender = network(_pixels(crops[start : start + batch]))
+            age, gender = network(torch.from_numpy(np.array(crops[start : start + batch])))
             ages.append(age.numpy())
             genders.append(gender.numpy())
     return np.concatenate(ages), np.concatenate(genders)
@@ -198,8 +198,7 @@ def _pixels(crops: NDArray[np.uint8]) -> Tensor:
 
 def _start_heads(network: FaceNetwork, train: Examples) -> None:
     """Start the age head at the training set's own distribution, so that no step is spent on learning it."""
-    counts = np.bincount(train.ages.round().astype(int).clip(0, N_AGES - 1), minlength=N_AGES) + 1.0
-    smooth = np.convolve(counts, np.ones(5) / 5, mode="same") + 1.0
+    smooth = _smooth_counts(train.ages)
     assert network.head.bias is not None
     with torch.no_grad():
         network.head.weight.mul_(0.1)
@@ -223,9 +222,25 @@ def _optimizer(
 
 
 def _drawing_weights(ages: NDArray[np.float32], power: float) -> Tensor:
-    counts = np.bincount(ages.round().astype(int).clip(0, N_AGES - 1), minlength=N_AGES).astype(np.float64)
-    smooth = np.convolve(np.pad(counts, 2, mode="edge"), np.ones(5) / 5, mode="valid")
-    return torch.from_numpy(np.maximum(smooth, 1.0)[ages.round().astype(int).clip(0, N_AGES - 1)] ** -power)
+    return torch.from_numpy(_smooth_counts(ages)[_years(ages)] ** -power)
+
+
+def undo_oversampling(network: FaceNetwork, ages: NDArray[np.float32], power: float) -> None:
+    """Give the age head the training set's own distribution of ages back: it learnt from draws in which an age had its
+    count to the power ``1 - power``, so by Bayes its logits lack ``power`` times the logarithm of the count."""
+    assert network.head.bias is not None
+    with torch.no_grad():
+        network.head.bias[:N_AGES] += torch.from_numpy(power * np.log(_smooth_counts(ages))).float()
+
+
+def _years(ages: NDArray[np.float32]) -> NDArray[np.intp]:
+    return ages.round().astype(np.intp).clip(0, N_AGES - 1)
+
+
+def _smooth_counts(ages: NDArray[np.float32]) -> NDArray[np.float64]:
+    """How many faces there are of each age ``(101,)``, over five years, and never under one."""
+    counts = np.bincount(_years(ages), minlength=N_AGES).astype(np.float64)
+    return np.maximum(np.convolve(np.pad(counts, 2, mode="edge"), np.ones(5) / 5, mode="valid"), 1.0)
 
 
 def _move_average(average: FaceNetwork, network: FaceNetwork, decay: float) -> None:

@@ -108,12 +108,27 @@ class FaceNetwork(nn.Module):
         return out[:, :N_AGES], out[:, N_AGES]
 
 
-def load_best(run: Path) -> FaceNetwork:
-    """The network of a run's ``best.pt``. Raises ``InputError`` where the run has none yet."""
+class ServedNetwork(nn.Module):
+    """The network as it is served: pixels ``(N, H, W, 3)`` uint8 in; logits out, the mean of the face's and those of
+    its mirror image, so that a face and its mirror image are answered alike."""
+
+    def __init__(self, network: FaceNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """See the class: age logits ``(N, 101)`` and gender logits ``(N,)``."""
+        upright = pixels.permute(0, 3, 1, 2).float()
+        age, gender = self.network(torch.cat([upright, upright.flip(3)]))
+        return age.unflatten(0, (2, -1)).mean(0), gender.unflatten(0, (2, -1)).mean(0)
+
+
+def load_weights(run: Path, name: str) -> FaceNetwork:
+    """The network of a run's ``best.pt`` or ``final.pt``. Raises ``InputError`` where the run has none yet."""
     try:
-        state = torch.load(run / "best.pt", weights_only=True)
+        state = torch.load(run / name, weights_only=True)
     except FileNotFoundError:
-        raise InputError(f"{run}: holds no best.pt; train first with `onlooker train DATA --output {run}`") from None
+        raise InputError(f"{run}: holds no {name} yet; run `onlooker train DATA --output {run}` to its end") from None
     network = FaceNetwork()
     network.load_state_dict(state["network"])
     return network.eval()

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from onlooker.attributes.estimator import calibrated
 from onlooker.core.errors import DatasetError, InputError
@@ -17,8 +18,8 @@ from onlooker.datasets.split import PARTS, build_split, read_split, write_split
 from onlooker.evaluation.metrics import Answers, Metrics, measure
 from onlooker.training.calibrate import fit_calibration
 from onlooker.training.config import TrainConfig
-from onlooker.training.fit import Examples, Report, fit, gather, logits
-from onlooker.training.network import load_best
+from onlooker.training.fit import Examples, Report, fit, gather, logits, undo_oversampling
+from onlooker.training.network import ServedNetwork, load_weights
 
 Counter = Callable[[str, int, int], None]
 """Told of long work before training: what is done, how far it is, and of how many."""
@@ -46,8 +47,8 @@ def train(
     """Train on ``data`` into the folder ``run``, or go on where a run was stopped; the metrics on the test part.
 
     The folder holds ``config.json``, ``split.csv``, the crops, ``log.jsonl``, ``last.pt``, ``best.pt`` and, at the end,
-    ``summary.json`` with the calibration and the test metrics. Raises ``DatasetError`` or ``InputError`` for data or a
-    configuration that cannot be used.
+    ``final.pt`` and ``summary.json`` with the calibration and the test metrics. Raises ``DatasetError`` or
+    ``InputError`` for data or a configuration that cannot be used.
     """
     run.mkdir(parents=True, exist_ok=True)
     _keep_config(run, config)
@@ -67,7 +68,7 @@ def train(
         prepared.problems.extend(problems)
     (run / "problems.txt").write_text("".join(f"{line}\n" for line in prepared.problems), encoding="utf-8")
     fit(examples["train"], examples["validation"], config, run, report)
-    return conclude(run, data, examples, licence)
+    return conclude(run, data, examples, config, licence)
 
 
 def prepare(data: Path, run: Path, split: Path | None, count: Counter) -> TrainingData:
@@ -99,14 +100,17 @@ def prepare(data: Path, run: Path, split: Path | None, count: Counter) -> Traini
     return TrainingData(parts, problems)
 
 
-def conclude(run: Path, data: Path, examples: dict[str, Examples], licence: str) -> Metrics:
-    """Fit the calibration on its part, measure on the test part, and write ``summary.json``."""
-    network = load_best(run)
+def conclude(run: Path, data: Path, examples: dict[str, Examples], config: TrainConfig, licence: str) -> Metrics:
+    """Undo the oversampling, calibrate on its part, measure on the test part; write ``final.pt``, ``summary.json``."""
+    network = load_weights(run, "best.pt")
+    undo_oversampling(network, examples["train"].ages, config.oversampling)
+    torch.save({"network": network.state_dict()}, run / "final.pt")
+    served = ServedNetwork(network)
     held = examples["calibration"]
-    ages, genders = logits(network, held.crops)
+    ages, genders = logits(served, held.crops)
     calibration = fit_calibration(_softmax(ages), genders, held.ages, held.females)
     test = examples["test"]
-    read = calibrated(*logits(network, test.crops), calibration)
+    read = calibrated(*logits(served, test.crops), calibration)
     metrics = measure(
         Answers(
             test.ages.astype(np.float64),
