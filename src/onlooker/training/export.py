@@ -50,7 +50,7 @@ def export(run: Path, output: Path, name: str) -> tuple[ModelCard, float]:
     card = ModelCard(
         name=name,
         task="age and gender",
-        summary="EfficientNet-Lite0: a distribution over ages 0 to 100, a gender logit; mean over face and mirror image",
+        summary="EfficientNet-Lite0: a distribution over ages 0 to 100, a gender logit; mean of face and mirror image",
         file=path.name,
         sha256=checksum(path),
         bytes=path.stat().st_size,
