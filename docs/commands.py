@@ -12,7 +12,9 @@ TARGET = Path(__file__).with_name("commands.md")
 def reference() -> str:
     """The help of every command, as Markdown."""
     parts = ["# Commands\nMade by `python docs/commands.py` from the commands themselves; do not edit by hand.\n"]
-    root = click.Context(cli, info_name="onlooker", max_content_width=100, terminal_width=100)
+    root = click.Context(
+        cli, info_name="onlooker", help_option_names=["-h", "--help"], max_content_width=100, terminal_width=100
+    )
     parts.append(_section("onlooker", cli.get_help(root)))
     for name in COMMANDS:
         command = cli.get_command(root, name)

@@ -118,7 +118,7 @@ def test_a_table_names_a_picture_once_and_says_what_is_wrong_with_it(monkeypatch
     table = Table(stream)
     for answer in (
         analysis("pair.jpg", 2),
-        analysis("man.jpg", p_female=0.2),
+        analysis("man.jpg", p_female=0.1),
         analysis("bad.jpg", error="the file [red]is empty"),
         analysis("nobody.jpg", 0),
         analysis("very/long/" * 9 + "end.jpg"),
@@ -128,7 +128,7 @@ def test_a_table_names_a_picture_once_and_says_what_is_wrong_with_it(monkeypatch
         "picture                         face  age  interval   gender",
         "pair.jpg                           1   31  23 to 39   female 90%",
         "                                   2   31  23 to 39   female 90%",
-        "man.jpg                            1   31  23 to 39   male 80%",
+        "man.jpg                            1   31  23 to 39   male 90%",
         "bad.jpg                         the file [red]is empty",
         "nobody.jpg                      no face found",
         "\u2026g/very/long/very/long/end.jpg     1   31  23 to 39   female 90%",

@@ -37,16 +37,16 @@ def certain(*years: int) -> Floats:
     ("p_female", "label"),
     [
         (1.0, "female"),
-        (0.75, "female"),
-        (0.7499, None),
+        (0.8, "female"),
+        (0.7999, None),
         (0.5, None),
-        (0.2501, None),
-        (0.25, "male"),
+        (0.2001, None),
+        (0.19, "male"),
         (0.0, "male"),
     ],
 )
-def test_a_gender_is_named_from_three_quarters_on(p_female: float, label: str | None) -> None:
-    assert GENDER_CONFIDENCE == 0.75
+def test_a_gender_is_named_from_four_fifths_on(p_female: float, label: str | None) -> None:
+    assert GENDER_CONFIDENCE == 0.8
     assert gender_label(p_female) == label
 
 

@@ -15,7 +15,7 @@ Floats = NDArray[np.float32]
 N_AGES = 101
 """Years 0 to 100; older people are counted as 100."""
 
-GENDER_CONFIDENCE = 0.75
+GENDER_CONFIDENCE = 0.8
 """A gender is named only where its (calibrated) probability is at least this; below, it is undetermined."""
 
 CHILD_MAX, OLD_MIN = 18, 60

@@ -124,7 +124,7 @@ def conclude(run: Path, data: Path, examples: dict[str, Examples], config: Train
     counts = {part: len(e.ages) for part, e in examples.items()}
     summary = {
         "licence": licence,
-        "origin": f"trained by `onlooker train` on {data.name}: "
+        "origin": f"trained by `onlooker train` from {_start(config)}, on {data.name}: "
         + ", ".join(f"{n} {part}" for part, n in counts.items()),
         "notes": f"The age interval holds the age of {calibration.interval_probability:.0%} of faces like those it was "
         "calibrated on; other cameras and other people may differ.",
@@ -135,6 +135,11 @@ def conclude(run: Path, data: Path, examples: dict[str, Examples], config: Train
     }
     (run / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return metrics
+
+
+def _start(config: TrainConfig) -> str:
+    weights = "ImageNet weights of EfficientNet-Lite0" if config.pretrained else "random weights"
+    return weights + (f" by way of the run {Path(config.start).name}" if config.start else "")
 
 
 def _cutting(count: Counter, part: str, total: int, done: int) -> None:
