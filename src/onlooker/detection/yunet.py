@@ -25,7 +25,7 @@ class YuNetDetector:
     target_face = 20.0
 
     def __init__(self, path: Path, *, threads: int = 1, min_score: float = 0.1, max_iou: float = 0.45) -> None:
-        self._session = Session(path, threads=threads)
+        self._session = Session(path, threads=threads, fixed_size=False)
         wanted = {f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in _STRIDES}
         if missing := wanted - set(self._session.outputs):
             raise ModelError(f"{path.name} is not a YuNet with dynamic sides: it has no output {sorted(missing)[0]}")

@@ -15,17 +15,17 @@ Floats = NDArray[np.float32]
 class Session:
     """A network on the CPU. ``run`` may be called from several threads; each call uses at most ``threads`` of its own.
 
-    Raises ``ModelError`` where the file is no network that this runtime can load.
+    ``fixed_size`` says that inputs have one size or nearly. Raises ``ModelError`` where the file is no network that this runtime can load.
     """
 
-    def __init__(self, path: Path, *, threads: int = 1) -> None:
+    def __init__(self, path: Path, *, threads: int = 1, fixed_size: bool = True) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         # Idle threads of a session spin by default, which starves the other worker on a two-core machine.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # The arena keeps the largest picture ever seen; a detector whose input changes size would hold it for good.
-        options.enable_cpu_mem_arena = False
+        # An arena spares the system's allocator, which would be left in pieces; but it keeps the largest input ever seen.
+        options.enable_cpu_mem_arena = fixed_size
         options.log_severity_level = 3
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
