@@ -15,7 +15,8 @@ Floats = NDArray[np.float32]
 class Session:
     """A network on the CPU. ``run`` may be called from several threads; each call uses at most ``threads`` of its own.
 
-    ``fixed_size`` says that inputs have one size or nearly. Raises ``ModelError`` where the file is no network that this runtime can load.
+    ``fixed_size`` says that inputs have one size or nearly. Raises ``ModelError`` where the file is no network that
+    this runtime can load.
     """
 
     def __init__(self, path: Path, *, threads: int = 1, fixed_size: bool = True) -> None:
@@ -24,7 +25,7 @@ class Session:
         options.inter_op_num_threads = 1
         # Idle threads of a session spin by default, which starves the other worker on a two-core machine.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # An arena spares the system's allocator, which would be left in pieces; but it keeps the largest input ever seen.
+        # An arena keeps the system's allocator from being left in pieces, but holds the largest input ever seen.
         options.enable_cpu_mem_arena = fixed_size
         options.log_severity_level = 3
         try:
