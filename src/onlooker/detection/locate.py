@@ -4,7 +4,7 @@ A detector looks up to three times. The first look sets the cost: the picture is
 for is just high enough. A second, at a quarter of that, catches the face that fills a large picture, which is missed at
 full size. Then every candidate is looked at closely, cut out at one fixed size: what is not found again goes (hands and
 foliage mostly), the rest gets the mean of both boxes and landmarks, which on FDDB is worth more than a point of average
-precision with either detector and halves the false boxes at the same recall (``benchmarks/detection.py``).
+precision with either detector (``benchmarks/detection.py`` prints both).
 """
 
 from collections.abc import Sequence
