@@ -5,9 +5,9 @@ average at ``CANONICAL``. A face is brought into it by the similarity transform 
 error measured in the frame: measured on the picture instead, a turned face, whose points lie closer together, would be
 cut too tight.
 
-``benchmarks/canonical_frame.py`` prints the constants below, to within a hundredth. They are measured with surroundings put around UTKFace's
-crops, as faces have them in photographs: on the bare crops, cut close to the chin, both detectors place the points 5 %
-further apart, and frames made to fit that would be 5 % too tight on every photograph.
+``benchmarks/canonical_frame.py`` prints the constants below, to within a hundredth. They are measured with surroundings
+put around UTKFace's crops, as faces have them in photographs: on the bare crops, cut close to the chin, both detectors
+place the points 5 % further apart, and frames made to fit that would be 5 % too tight on every photograph.
 """
 
 import numpy as np
