@@ -4,6 +4,10 @@
     +-- InputError           exit code 2: a user's input or option is wrong
     |   +-- PictureError     a picture that cannot be read
     |   +-- DatasetError     labels, splits or folders of labelled faces
+    |   +-- ConfigError      a configuration file, an environment variable or an address
+    |   +-- StorageError     an object store or a queue that cannot be reached, refuses, or is full
+    |       +-- ObjectMissing   a key that the store does not hold
+    |       +-- StorageFull     no room is left
     +-- ModelError           exit code 3: a model is missing, corrupt or cannot run here
 
 Every message says what was expected, what came, and how to mend it, in one sentence a user can act on.
@@ -28,6 +32,22 @@ class PictureError(InputError):
 
 class DatasetError(InputError):
     """Labelled data that cannot be used: malformed names, unknown columns, a split that does not fit."""
+
+
+class ConfigError(InputError):
+    """A configuration that does not hold together: an unknown key, a value out of bounds, an address of no kind."""
+
+
+class StorageError(InputError):
+    """An object store or a queue that cannot be reached, that refuses what was asked, or that holds something else."""
+
+
+class ObjectMissing(StorageError):
+    """A key that the object store does not hold: never written, deleted, or expired."""
+
+
+class StorageFull(StorageError):
+    """The disk, or the quota, has no room for what was to be stored."""
 
 
 class ModelError(OnlookerError):

@@ -1,0 +1,1 @@
+"""The website, the API and the Rekognition-compatible endpoint."""
