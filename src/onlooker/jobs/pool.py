@@ -1,0 +1,224 @@
+"""Worker processes, started, fed and replaced: what reads pictures may be killed by one, what serves people may not."""
+
+import asyncio
+import json
+import logging
+import struct
+import sys
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from onlooker.core.errors import ConfigError, ModelError, OnlookerError
+from onlooker.jobs.process import Task, frame
+
+log = logging.getLogger(__name__)
+
+
+class Busy(OnlookerError):
+    """More pictures wait than can be answered soon; ``after`` is when to come again, in seconds."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__(f"more pictures are waiting than can be answered soon; try again in {after} s")
+        self.after = after
+
+
+class WorkerLost(OnlookerError):
+    """A picture that stopped its worker process, twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a worker process answered: the analysis as it is printed, and the seconds of each step."""
+
+    analysis: dict[str, Any]
+    timings: dict[str, float]
+
+
+@dataclass(slots=True, eq=False)
+class _Wanted:
+    """A picture that waits for its answer."""
+
+    data: bytes
+    name: str
+    answer: "asyncio.Future[Answer]"
+    alone: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Process:
+    """A worker process that is ready, and what it was given."""
+
+    running: asyncio.subprocess.Process
+    given: dict[int, _Wanted] = field(default_factory=dict)
+
+
+class Pool:
+    """``processes`` worker processes of ``task.threads`` threads each.
+
+    backlog  pictures that may wait for a thread; one more is refused at once with ``Busy``
+    """
+
+    def __init__(self, task: Task, processes: int = 1, *, backlog: int = 32) -> None:
+        self.task, self.processes, self.backlog = task, processes, backlog
+        self.model = ""
+        self.restarts = 0
+        self._ready: list[_Process] = []
+        self._waiting: deque[_Wanted] = deque()
+        self._keepers: list[asyncio.Task[None]] = []
+        self._started: asyncio.Future[None] | None = None
+        self._stopping = False
+        self._number = 0
+        self._seconds = 0.1  # a picture takes, by running mean
+
+    @property
+    def ready(self) -> int:
+        """How many processes are ready to answer."""
+        return len(self._ready)
+
+    @property
+    def held(self) -> int:
+        """How many pictures are worked on or wait."""
+        return len(self._waiting) + sum(len(process.given) for process in self._ready)
+
+    async def start(self) -> None:
+        """Start the processes and wait until one is ready. Raises ``ModelError`` or ``ConfigError`` where none can."""
+        if not self.processes:
+            return
+        self._started = asyncio.get_running_loop().create_future()
+        self._keepers = [asyncio.create_task(self._keep()) for _ in range(self.processes)]
+        await self._started
+
+    async def stop(self) -> None:
+        """Let the processes finish what they are at, and end."""
+        self._stopping = True
+        for process in self._ready:
+            if process.running.stdin:
+                process.running.stdin.close()
+        for wanted in self._waiting:
+            if not wanted.answer.done():
+                wanted.answer.set_exception(Busy(1))
+        self._waiting.clear()
+        if self._keepers:
+            _, late = await asyncio.wait(self._keepers, timeout=self.task.patience)
+            for keeper in late:
+                keeper.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def analyze(self, data: bytes, name: str) -> Answer:
+        """One picture's answer. Raises ``Busy`` at once where too many wait, ``WorkerLost`` for a picture that stops its
+        worker."""
+        slots = max(1, self.processes * self.task.threads)
+        if self._stopping or self.held >= slots + self.backlog:
+            raise Busy(max(1, round(self.held / slots * self._seconds)))
+        wanted = _Wanted(data, name, asyncio.get_running_loop().create_future())
+        self._waiting.append(wanted)
+        self._feed()
+        return await wanted.answer
+
+    def _feed(self) -> None:
+        """Hand waiting pictures to processes with a free thread; a picture under suspicion gets one for itself."""
+        while self._waiting:
+            wanted = self._waiting[0]
+            if wanted.answer.done():  # whoever wanted it has gone
+                self._waiting.popleft()
+                continue
+            most = 1 if wanted.alone else self.task.threads
+            free = [p for p in self._ready if len(p.given) < most and not any(w.alone for w in p.given.values())]
+            if not free:
+                return
+            process = min(free, key=lambda p: len(p.given))
+            self._waiting.popleft()
+            self._number += 1
+            process.given[self._number] = wanted
+            line = {"id": self._number, "name": wanted.name, "alone": wanted.alone}
+            assert process.running.stdin is not None
+            process.running.stdin.write(frame(line, wanted.data))
+
+    async def _keep(self) -> None:
+        """Keep one process running; one that ends is replaced, later each time if it ends at once."""
+        loop, pause = asyncio.get_running_loop(), 0.05
+        while not self._stopping:
+            begun = loop.time()
+            running = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "onlooker.jobs.process",
+                msgspec.json.encode(self.task).decode(),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+            )
+            try:
+                await self._listen(_Process(running))
+            finally:
+                if running.returncode is None and self._cancelled():
+                    running.kill()
+                code = await running.wait()
+            if self._stopping:
+                return
+            self.restarts += 1
+            log.error(json.dumps({"event": "worker lost", "pid": running.pid, "code": code, "again_in": pause}))
+            pause = 0.05 if loop.time() - begun > 10 else min(5.0, pause * 2)
+            await asyncio.sleep(pause)
+
+    @staticmethod
+    def _cancelled() -> bool:
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
+
+    async def _listen(self, process: _Process) -> None:
+        """Read a process's frames until it ends; what it was given and did not answer is tried once more, alone."""
+        assert process.running.stdout is not None
+        read: Callable[[int], Any] = process.running.stdout.readexactly
+        try:
+            while True:
+                (length,) = struct.unpack("<I", await read(4))
+                self._heard(process, json.loads(await read(length)))
+                self._feed()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            if process in self._ready:
+                self._ready.remove(process)
+            for wanted in process.given.values():
+                self._suspect(wanted)
+            self._feed()
+
+    def _suspect(self, wanted: _Wanted) -> None:
+        if wanted.answer.done():
+            return
+        if wanted.alone:
+            reason = "the picture stopped the worker that read it; try it in another format"
+            wanted.answer.set_exception(WorkerLost(reason))
+        elif self._stopping:
+            wanted.answer.set_exception(Busy(1))
+        else:
+            wanted.alone = True
+            self._waiting.appendleft(wanted)
+
+    def _heard(self, process: _Process, line: dict[str, Any]) -> None:
+        if line.get("ready"):
+            self.model = line["model"]
+            self._ready.append(process)
+            if self._stopping and process.running.stdin:
+                process.running.stdin.close()
+            if self._started and not self._started.done():
+                self._started.set_result(None)
+        elif "error" in line:
+            kind = ModelError if line["code"] == ModelError.exit_code else ConfigError
+            if self._started and not self._started.done():
+                self._started.set_exception(kind(line["error"]))
+            log.error("a worker cannot start: %s", line["error"])
+        else:
+            wanted = process.given.pop(line["id"])
+            if wanted.answer.done():
+                return
+            if "analysis" not in line:
+                wanted.answer.set_exception(WorkerLost("a fault of ours in reading the picture; see the server's log"))
+                return
+            spent = sum(seconds for step, seconds in line["timings"].items() if step != "queue")
+            self._seconds += 0.05 * (spent - self._seconds)
+            wanted.answer.set_result(Answer(line["analysis"], line["timings"]))

@@ -1,0 +1,288 @@
+"""Answering what waits in a queue: at least once, and each picture once however often its task comes.
+
+The answer is written create-only, so of two that work on one picture one writes; the picture goes only after its answer
+is there, so whoever is stopped in between leaves a task that comes again. A picture that stops its worker comes back
+``max_receives`` times, from the second time on with nothing else beside it, so that no bystander is blamed.
+"""
+
+import contextlib
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from typing import Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from PIL import Image
+
+from onlooker.analyzer import Analysis
+from onlooker.core.errors import InputError, ObjectMissing, StorageError
+from onlooker.jobs.events import Task, tasks_of
+from onlooker.jobs.job import (
+    KEEP,
+    Stored,
+    Ticket,
+    answer_key,
+    expire,
+    is_job,
+    job_of,
+    kept_key,
+    picture_key,
+)
+from onlooker.jobs.objects import ObjectStore
+from onlooker.jobs.queues import Message, Queue
+from onlooker.media.images import Picture
+
+log = logging.getLogger(__name__)
+
+Analyze = Callable[[bytes, str], Analysis]
+"""One picture's bytes and its name in, its analysis out; may be called by several threads."""
+
+Outcome = Literal["answered", "already", "gone"]
+"""What became of a picture: answered now; answered before; no longer there."""
+
+EXPIRE_EVERY = 600.0
+"""Seconds between two searches of the store for what has expired."""
+
+KEPT_QUALITY = 92
+"""JPEG quality of a picture that is kept."""
+
+
+def answer(store: ObjectStore, key: str, analyze: Analyze, *, keep: timedelta = KEEP) -> Outcome:
+    """Answer the picture under ``key`` and delete it if it is a job's. Raises ``StorageError`` where the store fails;
+    a picture that cannot be read is answered by a sentence."""
+    job, target = job_of(key), answer_key(key)
+    if store.head(target) is not None:
+        if job is not None:
+            store.delete(key)
+        return "already"
+    try:
+        picture = store.get(key)
+    except ObjectMissing:
+        return "gone"
+    ticket = Ticket.of(picture.info)
+    begun = datetime.now(UTC)
+    analysis = analyze(picture.data, ticket.name)
+    timings = {"queue": max(0.0, (begun - ticket.created).total_seconds()), **analysis.timings}
+    kept = job is not None and ticket.options.keep and analysis.error is None
+    answered = datetime.now(UTC)
+    record = Stored(
+        id=job or key,
+        status="done" if analysis.error is None else "failed",
+        created=ticket.created,
+        answered=answered,
+        expires=answered + keep if job else None,
+        error=analysis.error,
+        analysis=analysis.to_dict(),
+        picture=f"/v1/jobs/{job}/picture" if kept else None,
+        timings={name: round(seconds, 4) for name, seconds in timings.items()},
+        digest=ticket.digest,
+    )
+    if job is not None and kept:
+        store.put(kept_key(job), without_exif(picture.data), content_type="image/jpeg")
+    written = _write(store, target, record)
+    if job is None:
+        return "answered" if written else "already"
+    if written and store.head(key) is None:
+        # Deleted by its owner while it was looked at: then nothing of it stays.
+        store.delete(target, kept_key(job))
+        return "gone"
+    store.delete(key)
+    return "answered" if written else "already"
+
+
+def give_up(store: ObjectStore, key: str, reason: str, *, keep: timedelta = KEEP) -> bool:
+    """Answer a picture by a failure, unless it is answered already, and delete it if it is a job's."""
+    job, now = job_of(key), datetime.now(UTC)
+    waiting = store.head(key)
+    if waiting is None:
+        return False
+    ticket = Ticket.of(waiting)
+    record = Stored(
+        id=job or key,
+        status="failed",
+        created=ticket.created,
+        answered=now,
+        expires=now + keep if job else None,
+        error=reason,
+        digest=ticket.digest,
+    )
+    written = _write(store, answer_key(key), record)
+    if job is not None:
+        store.delete(key)
+    return written
+
+
+def without_exif(data: bytes) -> bytes:
+    """The picture as an upright JPEG with nothing but its pixels."""
+    file = BytesIO()
+    Image.fromarray(Picture.open(data).decode()).save(file, "JPEG", quality=KEPT_QUALITY)
+    return file.getvalue()
+
+
+def key_in(store: ObjectStore, task: Task) -> str | None:
+    """The key that a task means in this store, or None where it means none (another bucket, an answer)."""
+    if task.job is not None:
+        return picture_key(task.job) if is_job(task.job) else None
+    parts = urlsplit(store.url)
+    prefix = parts.path.strip("/") + "/" if parts.path.strip("/") else ""
+    if parts.scheme != "s3" or task.bucket != parts.netloc or task.key is None or not task.key.startswith(prefix):
+        return None
+    key = task.key.removeprefix(prefix)
+    return None if key.endswith(".json") or key.startswith("kept/") else key
+
+
+def lost_reason(tries: int) -> str:
+    """What a job says whose picture stopped its worker every time."""
+    return f"the picture stopped its worker {tries} times and was given up; try it in another format"
+
+
+class Gate:
+    """Lets ``slots`` threads through at once, or one alone."""
+
+    def __init__(self, slots: int) -> None:
+        self._free = slots
+        self._slots = slots
+        self._changed = threading.Condition()
+        self._alone_waits = 0
+
+    @contextlib.contextmanager
+    def turn(self, *, alone: bool = False) -> Iterator[None]:
+        """Wait for a slot, or for all of them. Who wants all is not overtaken for ever."""
+        need = self._slots if alone else 1
+        with self._changed:
+            self._alone_waits += alone
+            self._changed.wait_for(lambda: self._free >= need and (alone or not self._alone_waits))
+            self._alone_waits -= alone
+            self._free -= need
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += need
+                self._changed.notify_all()
+
+
+class Worker:
+    """Takes tasks from a queue and answers them, on ``gate``'s slots, until ``stop`` is set.
+
+    lease    seconds that a task is hidden from others; extended while it is worked on
+    patience seconds after which a picture is taken to hang: ``hung`` is called, which is to end this process
+    """
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        queue: Queue,
+        analyze: Analyze,
+        *,
+        gate: Gate,
+        stop: threading.Event,
+        threads: int = 1,
+        lease: float = 30.0,
+        patience: float = 60.0,
+        hung: Callable[[], None] = lambda: None,
+        keep: timedelta = KEEP,
+    ) -> None:
+        self.store, self.queue, self.analyze = store, queue, analyze
+        self._gate, self._stop, self._threads = gate, stop, threads
+        self._lease, self._patience, self._hung, self._keep = lease, patience, hung, keep
+        self._over = threading.Event()
+        self._held: dict[str, tuple[Message, float | None]] = {}
+        self._lock = threading.Lock()
+
+    def run(self) -> None:
+        """Work until ``stop`` is set and what was begun is done."""
+        jobs = [threading.Thread(target=self._work, name=f"worker-{n}") for n in range(self._threads)]
+        others = [threading.Thread(target=target, daemon=True) for target in (self._beat, self._sweep)]
+        for thread in (*jobs, *others):
+            thread.start()
+        for thread in jobs:
+            thread.join()
+        self._over.set()
+
+    def one(self, message: Message) -> None:
+        """Answer one message's pictures and acknowledge it. Where the store fails it is left to come again."""
+        try:
+            tasks = tasks_of(message.body)
+        except InputError as error:
+            log.error("a message that is no task is left to the dead letters (%s)", error)
+            return
+        for task in tasks:
+            key = key_in(self.store, task)
+            if key is None:
+                log.warning("a task that means no picture of this store is passed over")
+                continue
+            began = time.monotonic()
+            outcome = answer(self.store, key, self.analyze, keep=self._keep)
+            record = {"event": "task", "job": key, "outcome": outcome, "receives": message.receives}
+            log.info(json.dumps({**record, "seconds": round(time.monotonic() - began, 4)}))
+        self.queue.acknowledge(message)
+
+    def bury(self) -> None:
+        """Let the jobs of dead letters say so. The letters stay, for whoever runs this to look at."""
+        letters = self.queue.dead_letters
+        while letters is not None and (dead := letters.receive(10, lease=12 * 3600)):
+            for message in dead:
+                with contextlib.suppress(InputError):
+                    for task in tasks_of(message.body):
+                        if (key := key_in(self.store, task)) is not None:
+                            given_up = give_up(self.store, key, lost_reason(self.queue.max_receives), keep=self._keep)
+                            log.error(json.dumps({"event": "dead", "job": key, "told": given_up}))
+
+    def _work(self) -> None:
+        pause = 0.5
+        while not self._stop.is_set():
+            try:
+                for message in self.queue.receive(1, wait=1.0, lease=self._lease):
+                    self._keeping(message)
+                pause = 0.5
+            except StorageError as error:
+                log.error("%s; trying again in %.0f s", error, pause)
+                self._stop.wait(pause)
+                pause = min(30.0, 2 * pause)
+
+    def _keeping(self, message: Message) -> None:
+        """One message under a lease that is kept up."""
+        with self._lock:
+            self._held[message.receipt] = (message, None)
+        try:
+            with self._gate.turn(alone=message.receives > 1):
+                with self._lock:
+                    self._held[message.receipt] = (message, time.monotonic())
+                self.one(message)
+        finally:
+            with self._lock:
+                del self._held[message.receipt]
+
+    def _beat(self) -> None:
+        """Extend every lease in time, and notice what hangs."""
+        while not self._over.wait(self._lease / 3):
+            with self._lock:
+                held = list(self._held.values())
+            for message, since in held:
+                if since is not None and time.monotonic() - since > self._patience:
+                    log.error("a picture has taken over %.0f s; this worker is given up", self._patience)
+                    self._hung()
+                with contextlib.suppress(StorageError):
+                    self.queue.extend(message, self._lease)
+
+    def _sweep(self) -> None:
+        every, expired = max(self._lease / 6, 20 * self.store.poll), 0.0
+        while not self._over.wait(every):
+            try:
+                self.bury()
+                if time.monotonic() - expired > EXPIRE_EVERY:
+                    expired = time.monotonic()
+                    expire(self.store, datetime.now(UTC), keep=self._keep)
+            except StorageError as error:
+                log.error("%s", error)
+
+
+def _write(store: ObjectStore, target: str, record: Stored) -> bool:
+    data = msgspec.json.encode(record)
+    return store.put(target, data, content_type="application/json", if_absent=True)
