@@ -70,7 +70,7 @@ class Pool:
         self._waiting: deque[_Wanted] = deque()
         self._keepers: list[asyncio.Task[None]] = []
         self._started: asyncio.Future[None] | None = None
-        self._stopping = False
+        self._end = asyncio.Event()
         self._number = 0
         self._seconds = 0.1  # a picture takes, by running mean
 
@@ -94,7 +94,7 @@ class Pool:
 
     async def stop(self) -> None:
         """Let the processes finish what they are at, and end."""
-        self._stopping = True
+        self._end.set()
         for process in self._ready:
             if process.running.stdin:
                 process.running.stdin.close()
@@ -109,10 +109,10 @@ class Pool:
             await asyncio.gather(*late, return_exceptions=True)
 
     async def analyze(self, data: bytes, name: str) -> Answer:
-        """One picture's answer. Raises ``Busy`` at once where too many wait, ``WorkerLost`` for a picture that stops its
+        """One picture's answer. Raises ``Busy`` at once where too many wait, ``WorkerLost`` where it stops its
         worker."""
         slots = max(1, self.processes * self.task.threads)
-        if self._stopping or self.held >= slots + self.backlog:
+        if self._end.is_set() or self.held >= slots + self.backlog:
             raise Busy(max(1, round(self.held / slots * self._seconds)))
         wanted = _Wanted(data, name, asyncio.get_running_loop().create_future())
         self._waiting.append(wanted)
@@ -141,7 +141,7 @@ class Pool:
     async def _keep(self) -> None:
         """Keep one process running; one that ends is replaced, later each time if it ends at once."""
         loop, pause = asyncio.get_running_loop(), 0.05
-        while not self._stopping:
+        while not self._end.is_set():
             begun = loop.time()
             running = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -153,21 +153,16 @@ class Pool:
             )
             try:
                 await self._listen(_Process(running))
-            finally:
-                if running.returncode is None and self._cancelled():
-                    running.kill()
                 code = await running.wait()
-            if self._stopping:
+            except asyncio.CancelledError:
+                running.kill()
+                raise
+            if self._end.is_set():
                 return
             self.restarts += 1
             log.error(json.dumps({"event": "worker lost", "pid": running.pid, "code": code, "again_in": pause}))
             pause = 0.05 if loop.time() - begun > 10 else min(5.0, pause * 2)
             await asyncio.sleep(pause)
-
-    @staticmethod
-    def _cancelled() -> bool:
-        task = asyncio.current_task()
-        return task is not None and task.cancelling() > 0
 
     async def _listen(self, process: _Process) -> None:
         """Read a process's frames until it ends; what it was given and did not answer is tried once more, alone."""
@@ -193,7 +188,7 @@ class Pool:
         if wanted.alone:
             reason = "the picture stopped the worker that read it; try it in another format"
             wanted.answer.set_exception(WorkerLost(reason))
-        elif self._stopping:
+        elif self._end.is_set():
             wanted.answer.set_exception(Busy(1))
         else:
             wanted.alone = True
@@ -203,7 +198,7 @@ class Pool:
         if line.get("ready"):
             self.model = line["model"]
             self._ready.append(process)
-            if self._stopping and process.running.stdin:
+            if self._end.is_set() and process.running.stdin:
                 process.running.stdin.close()
             if self._started and not self._started.done():
                 self._started.set_result(None)

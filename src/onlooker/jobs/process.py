@@ -75,6 +75,8 @@ class _Answers:
             max_faces=task.max_faces,
             workers=1,
         )
+        card = getattr(self.analyzer.estimator, "card", None)
+        self.model: str = card.name if card else ""
         self._out = out
         self._lock = threading.Lock()
         self._since: dict[int, float] = {}
@@ -127,7 +129,7 @@ def main() -> None:
     if working:
         working.start()
     threading.Thread(target=answers.watch, daemon=True).start()
-    answers.say({"ready": True, "model": getattr(answers.analyzer.estimator, "name", ""), "pid": os.getpid()})
+    answers.say({"ready": True, "model": answers.model, "pid": os.getpid()})
     with ThreadPoolExecutor(task.threads, thread_name_prefix="answer") as pool:
         while (found := read_frame(sys.stdin.buffer)) is not None:
             pool.submit(answers.one, *found)

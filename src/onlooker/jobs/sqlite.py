@@ -86,7 +86,9 @@ class SqliteQueue:
 
     def extend(self, message: Message, lease: float) -> bool:
         """See ``Queue``."""
-        return self._held("UPDATE messages SET visible = ? WHERE id = ? AND receipt = ?", message, self._clock() + lease)
+        return self._held(
+            "UPDATE messages SET visible = ? WHERE id = ? AND receipt = ?", message, self._clock() + lease
+        )
 
     def acknowledge(self, message: Message) -> bool:
         """See ``Queue``."""

@@ -1,0 +1,171 @@
+"""Reading what clients send, within limits, in memory: no part of a picture reaches a disk on the way."""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import msgspec
+from starlette.datastructures import FormData, Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import ClientDisconnect, Request
+
+from onlooker.service.problems import Problem
+
+IDLE_SECONDS = 20.0
+"""How long a client may send nothing in the middle of a body."""
+
+OVERHEAD = 100_000
+"""Bytes that a form's fields and boundaries may add to a picture."""
+
+RAW_TYPES = ("image/", "application/octet-stream", "application/x-www-form-urlencoded")
+"""Bodies taken as a picture's bytes; the last is what curl calls --data-binary unless it is told otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A picture as a client sent it."""
+
+    name: str
+    data: bytes
+
+
+class _Json(msgspec.Struct, forbid_unknown_fields=True):
+    image: str
+    name: str = "picture"
+
+
+class _InMemory(MultiPartParser):
+    spool_max_size = 2**62
+
+
+class Bodies:
+    """Reads bodies; ``in_flight`` bounds the bytes of all that are being received at once."""
+
+    def __init__(self, in_flight: int) -> None:
+        self._room = in_flight
+
+    @asynccontextmanager
+    async def reading(self, request: Request, limit: int) -> AsyncIterator[bytes]:
+        """A request's body, of at most ``limit`` bytes, its room held until the block is left. Raises ``Problem``."""
+        announced = _announced(request.headers)
+        if announced > limit:
+            await _drain(request, limit)
+            raise _too_large(limit)
+        room = announced or limit
+        if room > self._room:
+            raise Problem("busy", "too many bytes are on their way here; try again in a second", headers=_LATER)
+        self._room -= room
+        try:
+            yield await _read(request, limit)
+        finally:
+            self._room += room
+
+    async def pictures(self, request: Request, body: bytes, most: int) -> list[Upload]:
+        """The pictures in a body: its bytes, the files of a form, or JSON with base64. Raises ``Problem``."""
+        kind = request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip().lower()
+        if kind == "multipart/form-data":
+            form = await form_of(request.headers, body)
+            files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
+            if not files:
+                raise Problem("bad-request", "the form holds no file; add the picture as a file field")
+            if len(files) > most:
+                raise Problem("too-large", f"{len(files)} pictures in one request; at most {most} are taken")
+            return [Upload(clean_name(file.filename), await file.read()) for file in files]
+        if kind == "application/json":
+            return [_from_json(body)]
+        if not kind.startswith(RAW_TYPES):
+            raise Problem(
+                "unsupported-media-type",
+                f"{kind}: send a picture's bytes (image/jpeg ...), a multipart form, or JSON with base64",
+            )
+        if not body:
+            raise Problem("bad-request", "the body is empty; send the picture's bytes")
+        return [Upload(clean_name(request.query_params.get("name")), body)]
+
+
+async def form_of(headers: Headers, body: bytes) -> FormData:
+    """A multipart body's fields and files. Raises ``Problem`` where it is none."""
+
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    try:
+        parser = _InMemory(headers, stream(), max_files=1000, max_fields=1000, max_part_size=OVERHEAD)
+        return await parser.parse()
+    except (MultiPartException, KeyError, ValueError) as error:
+        reason = error.message if isinstance(error, MultiPartException) else "no boundary"
+        raise Problem("bad-request", f"the form cannot be read ({reason.rstrip('.')}); send it again") from None
+
+
+def clean_name(name: str | None) -> str:
+    """A file's name as it is reported: its last part, without control characters, of a bearable length."""
+    last = (name or "").replace("\\", "/").rpartition("/")[2]
+    return "".join(letter for letter in last if letter.isprintable())[:200].strip() or "picture"
+
+
+def _from_json(body: bytes) -> Upload:
+    try:
+        given = msgspec.json.decode(body, type=_Json)
+        text = given.image.partition(",")[2] if given.image.startswith("data:") else given.image
+        data = base64.b64decode(text, validate=True)
+    except msgspec.MsgspecError as error:
+        raise Problem("bad-request", f"the JSON is not {{'image': base64, 'name': text}} ({error})") from None
+    except (binascii.Error, ValueError):
+        raise Problem(
+            "bad-request", "image is no base64; encode the picture's bytes with the standard alphabet"
+        ) from None
+    if not data:
+        raise Problem("bad-request", "image is empty; encode the picture's bytes")
+    return Upload(clean_name(given.name), data)
+
+
+_LATER = {"Retry-After": "1"}
+
+
+def _announced(headers: Headers) -> int:
+    text = headers.get("content-length", "0")
+    return int(text) if text.isdecimal() else 0
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    stream = request.stream()
+    while True:
+        try:
+            part = await asyncio.wait_for(anext(stream), IDLE_SECONDS)
+        except StopAsyncIteration:
+            return b"".join(parts)
+        except TimeoutError:
+            raise Problem("timeout", f"nothing came for {IDLE_SECONDS:.0f} s; send the request again") from None
+        size += len(part)
+        if size > limit:
+            raise _too_large(limit)
+        parts.append(part)
+
+
+async def _drain(request: Request, limit: int) -> None:
+    """Take in what is refused anyhow, up to a point: a client that still sends would not see the answer. One that
+    waits to be told to go on is answered at once."""
+    if "100-continue" in request.headers.get("expect", "").lower():
+        return
+    taken = 0
+    try:
+        async with asyncio.timeout(IDLE_SECONDS):
+            async for part in request.stream():
+                taken += len(part)
+                if taken > 4 * limit:
+                    return
+    except (TimeoutError, ClientDisconnect):
+        return
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem(
+        "too-large",
+        f"more than {limit / 1e6:.0f} MB; make the picture smaller first",
+        headers={"Connection": "close"},
+    )

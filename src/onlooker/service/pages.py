@@ -1,0 +1,231 @@
+"""The website: its page, what belongs to it, and the addresses that watch over the server."""
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from onlooker import __version__
+from onlooker.core.errors import OnlookerError
+from onlooker.models.cards import ModelCard, builtin_card
+from onlooker.service.api import Api
+from onlooker.service.bodies import OVERHEAD
+from onlooker.service.problems import Problem
+from onlooker.service.security import PASS_SECONDS, Pass
+from onlooker.service.site import Site
+
+HERE = Path(str(files("onlooker") / "service"))
+
+FORMATS = "JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP, GIF, PSD"
+
+SAMPLES = (
+    ("group.jpg", "A wall of five prints", "Five prints of two portraits on a wall"),
+    ("grace_hopper.jpg", "Grace Hopper", "Portrait of Rear Admiral Grace Hopper in uniform"),
+    ("eileen_collins.png", "Eileen Collins", "Portrait of astronaut Eileen Collins in an orange suit"),
+)
+"""File, title and description of the pictures to try at once; all are in the public domain."""
+
+READY_SECONDS = 3.0
+"""How long the store and the queue may take to say that they are there."""
+
+
+class Pages:
+    """The routes of the website and of those who watch the server, over one ``Site``."""
+
+    def __init__(self, site: Site, api: Api) -> None:
+        self.site, self.api = site, api
+        self.model = model_card(site)
+
+    def routes(self) -> list[BaseRoute]:
+        """Every route, to be put under the application."""
+        watching: list[BaseRoute] = [
+            Route("/healthz", self.healthz, methods=["GET"]),
+            Route("/readyz", self.readyz, methods=["GET"]),
+            Route("/metrics", self.metrics, methods=["GET"]),
+        ]
+        if not self.site.settings.serve.website:
+            return watching
+        return [
+            Route("/", self.page, methods=["GET"]),
+            Route("/page", self.plain, methods=["POST"]),
+            Route("/model", self.model_page, methods=["GET"]),
+            Route("/samples/{name}", self.sample, methods=["GET"]),
+            Route("/favicon.ico", self.icon, methods=["GET"]),
+            Mount("/static", _Static(directory=HERE / "static"), name="static"),
+            *watching,
+        ]
+
+    async def page(self, request: Request) -> Response:
+        """The page. Whoever opens it may use the API through it for some hours."""
+        answer = HTMLResponse(fill((HERE / "templates" / "index.html").read_text("utf-8"), self._values()))
+        self._let_in(request, answer)
+        return answer
+
+    async def plain(self, request: Request) -> Response:
+        """The page for a browser without scripts: the form comes, the answer is a table."""
+        self.site.admit(request, 1)
+        async with self.site.bodies.reading(request, self.site.settings.limits.max_bytes + OVERHEAD) as body:
+            pictures = await self.site.bodies.pictures(request, body, self.site.settings.limits.max_pictures)
+            answers = await self.api.read(pictures)
+        return HTMLResponse(_document("Answer", "".join(_plain(answer.analysis) for answer in answers)))
+
+    async def model_page(self, _: Request) -> Response:
+        """The model's card, for people."""
+        return HTMLResponse(_document(f"Model {self.model.name}", _card(self.model)))
+
+    async def sample(self, request: Request) -> Response:
+        """A picture to try."""
+        name = request.path_params["name"]
+        if name not in {file for file, _, _ in SAMPLES}:
+            raise Problem("not-found", "there is no such sample")
+        return FileResponse(samples_folder() / name, headers={"Cache-Control": "public, max-age=3600"})
+
+    async def icon(self, _: Request) -> Response:
+        """The icon, for browsers that ask for it by its old name."""
+        return FileResponse(HERE / "static" / "icon.svg", headers={"Cache-Control": "public, max-age=3600"})
+
+    async def healthz(self, _: Request) -> Response:
+        """Whether the server runs at all."""
+        return JSONResponse({"status": "ok", "version": __version__})
+
+    async def readyz(self, _: Request) -> Response:
+        """Whether pictures can be answered: a worker, the store and the queue."""
+        jobs = self.site.jobs
+        checks = {
+            "workers": self.site.reader.ready > 0 or "no worker process is ready; wait, or see the log",
+            "store": await _works(jobs.store.head, "ready"),
+            "queue": await _works(jobs.queue.depth),
+        }
+        bad = {name: reason for name, reason in checks.items() if reason is not True}
+        status = {"status": "ready" if not bad else "not ready", **{name: bad.get(name, "ok") for name in checks}}
+        return JSONResponse(status, 503 if bad else 200, headers={"Retry-After": "5"} if bad else None)
+
+    async def metrics(self, _: Request) -> Response:
+        """Everything counted, for Prometheus."""
+        return Response(self.site.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    def _values(self) -> dict[str, str]:
+        settings = self.site.settings
+        calibration = self.model.calibration
+        shown = {
+            "max_bytes": settings.limits.max_bytes,
+            "max_pixels": settings.limits.max_pixels,
+            "formats": FORMATS,
+            "keep_hours": settings.serve.keep_hours,
+            "model": self.model.name,
+            "interval": calibration.interval_probability if calibration else None,
+            "samples": [
+                {"url": f"/samples/{name}", "name": name, "title": title, "alt": alt} for name, title, alt in SAMPLES
+            ],
+            "version": __version__,
+        }
+        values = {name: escape(str(value)) for name, value in shown.items()}
+        values["keep_hours"] = f"{settings.serve.keep_hours:g}"
+        values["max_mb"] = f"{settings.limits.max_bytes / 1e6:.0f}"
+        return {**values, "settings": json.dumps(shown).replace("<", "\\u003c")}
+
+    def _let_in(self, request: Request, answer: Response) -> None:
+        secure = request.url.scheme == "https"
+        answer.set_cookie(
+            Pass.name, self.site.passes.make(), max_age=PASS_SECONDS, httponly=True, samesite="strict", secure=secure
+        )
+
+
+class _Static(StaticFiles):
+    """Static files, which a browser may keep but asks about, so that a new version shows at once."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        answer = await super().get_response(path, scope)
+        answer.headers["Cache-Control"] = "no-cache"
+        return answer
+
+
+def content_policy(site: Site) -> str:
+    """The Content-Security-Policy of every page: nothing from anywhere else, but for the bucket that pictures go to."""
+    connect = "'self'"
+    try:
+        url = urlsplit(site.jobs.store.presign_form("in/0", seconds=60, max_bytes=1).url)
+        if url.netloc:
+            connect += f" {url.scheme}://{url.netloc}"
+    except OnlookerError:  # readyz says so; the page works as far as it goes
+        pass
+    return (
+        f"default-src 'self'; connect-src {connect}; img-src 'self' blob: data:; media-src 'self' blob:; "
+        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    )
+
+
+def model_card(site: Site) -> ModelCard:
+    """The card of the model that answers."""
+    path = site.settings.model.card
+    return ModelCard.load(Path(path)) if path else builtin_card("face_v1")
+
+
+def samples_folder() -> Path:
+    """Where the samples lie: within the package as installed, else beside the sources."""
+    within = HERE / "samples"
+    return within if within.is_dir() else HERE.parents[2] / "samples"
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """A template with each ``{{name}}`` replaced; a name that has no value raises ``KeyError``."""
+    return re.sub(r"\{\{\s*(\w+)\s*\}\}", lambda found: values[found[1]], template)
+
+
+async def _works(call: Any, *arguments: Any) -> bool | str:
+    try:
+        await asyncio.wait_for(asyncio.to_thread(call, *arguments), READY_SECONDS)
+    except TimeoutError:
+        return f"no answer within {READY_SECONDS:.0f} s"
+    except OnlookerError as error:
+        return str(error)
+    return True
+
+
+def _document(title: str, body: str) -> str:
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f"<title>{escape(title)} - Onlooker</title>"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        '<link rel="icon" href="/static/icon.svg"><link rel="stylesheet" href="/static/document.css"></head>'
+        f'<body><main><p><a href="/">Onlooker</a></p><h1>{escape(title)}</h1>{body}</main></body></html>'
+    )
+
+
+def _plain(analysis: Mapping[str, Any]) -> str:
+    head = f"<h2>{escape(analysis['source'])}</h2>"
+    if analysis["error"]:
+        return head + f"<p>{escape(analysis['error'])}</p>"
+    if not analysis["faces"]:
+        return head + "<p>No face was found.</p>"
+    rows = "".join(
+        f"<tr><td>{number}<td>{face['age']:.0f}<td>{face['age_low']:.0f} to {face['age_high']:.0f}"
+        f"<td>{face['gender'] or 'undetermined'}<td>{escape(', '.join(face['doubts']))}"
+        for number, face in enumerate(analysis["faces"], start=1)
+    )
+    return head + f"<table><tr><th>Face<th>Age<th>Interval<th>Gender<th>Doubts</tr>{rows}</table>"
+
+
+def _card(card: ModelCard) -> str:
+    def rows(value: Any) -> str:
+        if isinstance(value, dict):
+            inner = "".join(f"<tr><th>{escape(str(key))}<td>{rows(item)}" for key, item in value.items())
+            return f"<table>{inner}</table>"
+        if isinstance(value, list | tuple):
+            return ", ".join(rows(item) for item in value)
+        return escape(f"{value:.4g}" if isinstance(value, float) else str(value))
+
+    return rows(asdict(card))

@@ -1,0 +1,62 @@
+"""Who reads a picture that is to be answered at once: the worker processes of this server, or whoever takes tasks."""
+
+import asyncio
+import time
+from typing import Protocol
+
+from onlooker.core.errors import StorageError
+from onlooker.jobs.job import JobOptions, Jobs
+from onlooker.jobs.pool import Answer, Busy
+
+PATIENCE = 30.0
+"""Seconds that an answer through the queue is waited for."""
+
+
+class Reader(Protocol):
+    """Answers a picture at once."""
+
+    @property
+    def ready(self) -> int:
+        """How many processes are ready; where others answer, 1."""
+        ...
+
+    @property
+    def held(self) -> int:
+        """How many pictures are worked on or wait."""
+        ...
+
+    async def analyze(self, data: bytes, name: str) -> Answer:
+        """The answer. Raises ``Busy`` where it would take too long, ``WorkerLost`` for one that stops workers."""
+        ...
+
+
+class ThroughQueue:
+    """For a server without workers of its own: the picture becomes a job, its answer is waited for, and both go."""
+
+    def __init__(self, jobs: Jobs, *, backlog: int) -> None:
+        self._jobs, self._backlog = jobs, backlog
+        self.ready, self.held = 1, 0
+
+    async def analyze(self, data: bytes, name: str) -> Answer:
+        """See ``Reader``."""
+        if self.held >= self._backlog:
+            raise Busy(1)
+        self.held += 1
+        job = None
+        try:
+            job = await asyncio.to_thread(self._jobs.submit, data, name, JobOptions())
+            until = time.monotonic() + PATIENCE
+            while time.monotonic() < until:
+                await asyncio.sleep(self._jobs.store.poll)
+                found = await asyncio.to_thread(self._jobs.find, job.id)
+                if found is None:
+                    raise StorageError("the picture was deleted before it was answered; send it again")
+                if found.analysis is not None:
+                    return Answer(found.analysis, found.timings)
+                if found.status == "failed":
+                    raise StorageError(found.error or "the picture was given up")
+            raise Busy(30)
+        finally:
+            self.held -= 1
+            if job is not None:
+                await asyncio.to_thread(self._jobs.delete, job.id)

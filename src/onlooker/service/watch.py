@@ -1,0 +1,109 @@
+"""Around every request: an id, a line in the log, the metrics, safe headers, and a sentence where it fails."""
+
+import json
+import logging
+import re
+import time
+from datetime import UTC, datetime
+from secrets import token_hex
+from typing import Any
+
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from onlooker.core.errors import OnlookerError
+from onlooker.service.metrics import Metrics
+from onlooker.service.problems import Problem
+
+log = logging.getLogger("onlooker.service")
+
+_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+SAFE_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
+}
+
+
+class Watch:
+    """ASGI middleware; ``policy`` is the Content-Security-Policy of every answer."""
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, policy: str) -> None:
+        self._app, self._metrics, self._policy = app, metrics, policy
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        given = request.headers.get("x-request-id", "")
+        request_id = given if _ID.fullmatch(given) else token_hex(8)
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        begun, status = time.perf_counter(), 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                headers.setdefault("Content-Security-Policy", self._policy)
+                headers.setdefault("Cache-Control", "no-store")
+                for name, value in SAFE_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        except ClientDisconnect:
+            status = status or 499
+        except Exception as error:
+            problem = _problem(error, request_id)
+            if status:
+                raise  # part of the answer is out already: all that is left is to break off
+            await problem.response(request_id)(scope, receive, sending)
+        finally:
+            self._note(scope, request, status, time.perf_counter() - begun)
+
+    def _note(self, scope: Scope, request: Request, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", None) or "unknown"
+        self._metrics.requests.labels(request.method, route, str(status)).inc()
+        self._metrics.seconds.labels(route).observe(seconds)
+        known = scope.get("state", {})
+        record: dict[str, Any] = {
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "event": "request",
+            "id": known.get("request_id"),
+            "method": request.method,
+            "route": route,
+            "status": status,
+            "seconds": round(seconds, 4),
+            "client": known.get("client"),
+            "faces": known.get("faces"),
+        }
+        line = json.dumps({name: value for name, value in record.items() if value is not None})
+        log.log(logging.INFO if status < 500 else logging.WARNING, line)
+
+
+def _problem(error: Exception, request_id: str) -> Problem:
+    """What a client is told of an error; what it is not told goes to the log."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, OnlookerError):
+        return Problem.of(error)
+    if isinstance(error, HTTPException):
+        if error.status_code == 405:
+            allowed = dict(error.headers or {})
+            return Problem("method-not-allowed", f"use {allowed.get('Allow', 'another method')}", headers=allowed)
+        if error.status_code == 404:
+            return Problem("not-found", "there is nothing at this address; see /docs")
+        return Problem("bad-request", error.detail)
+    log.error(json.dumps({"event": "fault", "id": request_id, "kind": type(error).__name__}), exc_info=error)
+    return Problem("internal", f"something went wrong here; the server's log has it under {request_id}")

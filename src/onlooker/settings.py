@@ -1,0 +1,226 @@
+"""The only reader of the environment and of a configuration file.
+
+A file is TOML with the tables of ``Settings``; an environment variable ``ONLOOKER_<TABLE>_<KEY>`` (``ONLOOKER_<KEY>``
+for the table ``serve``) goes before the file, an option of the command line before both. What is not known is refused:
+a misspelt limit must not pass for the default.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+
+import msgspec
+from msgspec import Meta
+from platformdirs import user_data_path
+
+from onlooker.core.errors import ConfigError
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Positive = Annotated[int, Meta(ge=1)]
+
+
+class Serve(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """Where the server listens, and what it works with.
+
+    host, port  address; a host that is no loopback address lets others in
+    store       where pictures wait: file:///folder or s3://bucket/prefix; by default a folder of this user
+    queue       where tasks wait: sqlite:///file or sqs://name; by default a file beside that folder
+    workers     worker processes of its own; 0 where others (``onlooker worker``, Lambda) answer
+    threads     threads of each; 0 is one a processor core, shared among the processes
+    tasks       "send" where the website sends a task for each picture, "events" where the bucket's own events do
+    keep_hours  how long answers, and pictures that are kept, lie
+    secret      makes ids and page passes that hold on all servers of one website; by default made at each start
+    website     whether the page is served; the API alone without
+    proxies     addresses of proxies whose X-Forwarded-For is believed, "*" for all
+    """
+
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    store: str | None = None
+    queue: str | None = None
+    workers: Annotated[int, Meta(ge=0, le=64)] = 1
+    threads: Annotated[int, Meta(ge=0, le=64)] = 0
+    tasks: Literal["send", "events"] = "send"
+    keep_hours: Annotated[float, Meta(gt=0, le=24)] = 24.0
+    secret: str | None = None
+    website: bool = True
+    proxies: str = ""
+    log: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Model(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What reads the faces, as the options of ``onlooker analyze``."""
+
+    detector: str = "auto"
+    card: str | None = None
+    min_face: Annotated[float, Meta(ge=8)] = 24.0
+
+
+class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What one request, and one client, may ask for.
+
+    max_bytes    of one picture, and of one request to /v1/analyze with several
+    max_pixels   of one picture
+    max_faces    the largest that many faces of a picture are read
+    max_pictures in one request
+    rate, burst  requests a second that one client may make for long, and at once; a rate of 0 is none
+    backlog      pictures that may wait for a worker thread; one more is refused at once
+    in_flight    bytes of all bodies being received at once
+    patience     seconds a picture may take before its worker is given up
+    """
+
+    max_bytes: Positive = 25_000_000
+    max_pixels: Positive = 120_000_000
+    max_faces: Positive = 100
+    max_pictures: Positive = 32
+    rate: Annotated[float, Meta(ge=0)] = 0.0
+    burst: Positive = 40
+    backlog: Positive = 32
+    in_flight: Positive = 256_000_000
+    patience: Annotated[float, Meta(ge=1)] = 60.0
+
+
+class Keys(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """Who may call the API.
+
+    file      where ``onlooker keys`` keeps the keys' digests; read again when it changes
+    required  whether a call needs a key; the page's own calls carry a pass of its own
+    """
+
+    file: str | None = None
+    required: bool = False
+
+
+class Rekognition(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """The Rekognition-compatible endpoint.
+
+    enabled  whether it is served
+    buckets  buckets an S3Object may lie in, besides the store's own
+    """
+
+    enabled: bool = True
+    buckets: list[str] = []
+
+
+class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """Everything that can be set, with its default."""
+
+    serve: Serve = Serve()
+    model: Model = Model()
+    limits: Limits = Limits()
+    keys: Keys = Keys()
+    rekognition: Rekognition = Rekognition()
+
+    @property
+    def store(self) -> str:
+        """The store's address, the default included."""
+        return self.serve.store or (data_folder() / "pictures").as_uri()
+
+    @property
+    def queue(self) -> str:
+        """The queue's address, the default included."""
+        return self.serve.queue or "sqlite://" + (data_folder() / "tasks.sqlite").as_uri().removeprefix("file://")
+
+    @property
+    def keys_file(self) -> Path:
+        """Where the keys' digests lie, the default included."""
+        return Path(self.keys.file) if self.keys.file else data_folder() / "keys.json"
+
+
+def data_folder() -> Path:
+    """Where what this user's server keeps lies by default."""
+    return user_data_path("onlooker", appauthor=False)
+
+
+def load(
+    path: Path | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Settings:
+    """The settings of a file, the environment and ``options`` (by table; a value of None is not given), the later
+    before the earlier. Raises ``ConfigError`` with the line and the key of what is wrong."""
+    text, tables = _read(path) if path else ("", {})
+    _check(tables, text, str(path))
+    for name, value in _from_environment(os.environ if environment is None else environment).items():
+        table, key, variable = value[0], value[1], name
+        tables.setdefault(table, {})[key] = value[2]
+        _check({table: {key: value[2]}}, "", f"environment variable {variable}")
+    for table, given in (options or {}).items():
+        tables.setdefault(table, {}).update({key: value for key, value in given.items() if value is not None})
+    return _check(tables, "", "the command line")
+
+
+def _read(path: Path) -> tuple[str, dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        return text, tomllib.loads(text)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is no TOML ({error})") from None
+
+
+def _check(tables: Mapping[str, Any], text: str, where: str) -> Settings:
+    try:
+        return msgspec.convert(tables, Settings)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_sentence(str(error), text, where)) from None
+
+
+def _sentence(error: str, text: str, where: str) -> str:
+    """``msgspec``'s message with the line and the key, and for an unknown key the known ones."""
+    what, _, path = error.partition(" - at `$.")
+    keys = path.rstrip("`").split(".") if path else []
+    unknown = re.search(r"unknown field `(.+?)`", what)
+    if unknown:
+        keys.append(unknown[1])
+        holder: Any = Settings if len(keys) == 1 else get_type_hints(Settings).get(keys[0])
+        what = f"unknown key; the keys are {', '.join(holder.__struct_fields__)}"
+    line = _line(text, keys)
+    place = f"{where}, line {line}" if line else where
+    return f"{place}: {'.'.join(keys) or 'the file'}: {what[0].lower() + what[1:]}"
+
+
+def _line(text: str, keys: list[str]) -> int | None:
+    """The line of a key in a TOML text: the first that sets it within its table."""
+    table: list[str] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if found := re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line):
+            table = [part.strip().strip("\"'") for part in found[1].split(".")]
+            if table == keys:
+                return number
+        elif (found := re.match(r"\s*([\w.\"'-]+)\s*=", line)) and [
+            *table,
+            *(part.strip("\"'") for part in found[1].split(".")),
+        ] == keys:
+            return number
+    return None
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, tuple[str, str, Any]]:
+    """What the environment sets: the variable, and its table, key and value."""
+    found = {}
+    for table, holder in get_type_hints(Settings).items():
+        for key, kind in get_type_hints(holder).items():
+            variable = f"ONLOOKER_{key}".upper() if table == "serve" else f"ONLOOKER_{table}_{key}".upper()
+            if environment.get(variable):
+                found[variable] = (table, key, _value(environment[variable], kind))
+    return found
+
+
+def _value(text: str, kind: Any) -> Any:
+    """A variable's text as the kind of value that its key holds; left as it is where it is none, to be refused."""
+    if kind in (list[str],):
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if kind is bool:
+        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower(), text)
+    for number in (int, float):
+        if kind is number:
+            try:
+                return number(text)
+            except ValueError:
+                return text
+    return text
