@@ -5,6 +5,8 @@ many bytes more as its ``size`` says. What comes in are pictures to answer at on
 queue, if it was given one. It ends when its standard input does, so that none is left behind by a parent that died.
 """
 
+import ctypes
+import gc
 import json
 import logging
 import os
@@ -102,8 +104,13 @@ class _Answers:
                 del self._since[line["id"]]
 
     def watch(self) -> None:
+        """Notice what hangs; and when nothing is left to do, give back the memory that was used for it."""
+        trimmed = 0
         while True:
             time.sleep(min(1.0, self._patience / 4))
+            if trimmed != self.gate.turns and not self.gate.busy:
+                trimmed = self.gate.turns
+                _trim()
             if any(time.monotonic() - since > self._patience for since in list(self._since.values())):
                 log.error("a picture has taken over %.0f s; this worker is given up", self._patience)
                 os._exit(HUNG)
@@ -136,6 +143,13 @@ def main() -> None:
         stop.set()
     if working:
         working.join()
+
+
+def _trim() -> None:
+    """Have the C library return what it holds in reserve, where it is glibc."""
+    gc.collect()
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        libc.malloc_trim(0)
 
 
 def _queue_worker(task: Task, answers: _Answers, stop: threading.Event) -> Any:

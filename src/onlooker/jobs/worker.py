@@ -136,6 +136,12 @@ def key_in(store: ObjectStore, task: Task) -> str | None:
     return None if key.endswith(".json") or key.startswith("kept/") else key
 
 
+def shown(key: str) -> str:
+    """A key as a log may hold it: whoever knows a job's id may read its answer, so only its beginning."""
+    job = job_of(key)
+    return key if job is None else job[:8]
+
+
 def lost_reason(tries: int) -> str:
     """What a job says whose picture stopped its worker every time."""
     return f"the picture stopped its worker {tries} times and was given up; try it in another format"
@@ -149,6 +155,12 @@ class Gate:
         self._slots = slots
         self._changed = threading.Condition()
         self._alone_waits = 0
+        self.turns = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether anyone has a slot now."""
+        return self._free < self._slots
 
     @contextlib.contextmanager
     def turn(self, *, alone: bool = False) -> Iterator[None]:
@@ -159,6 +171,7 @@ class Gate:
             self._changed.wait_for(lambda: self._free >= need and (alone or not self._alone_waits))
             self._alone_waits -= alone
             self._free -= need
+            self.turns += 1
         try:
             yield
         finally:
@@ -219,7 +232,7 @@ class Worker:
                 continue
             began = time.monotonic()
             outcome = answer(self.store, key, self.analyze, keep=self._keep)
-            record = {"event": "task", "job": key, "outcome": outcome, "receives": message.receives}
+            record = {"event": "task", "job": shown(key), "outcome": outcome, "receives": message.receives}
             log.info(json.dumps({**record, "seconds": round(time.monotonic() - began, 4)}))
         self.queue.acknowledge(message)
 
@@ -232,7 +245,7 @@ class Worker:
                     for task in tasks_of(message.body):
                         if (key := key_in(self.store, task)) is not None:
                             given_up = give_up(self.store, key, lost_reason(self.queue.max_receives), keep=self._keep)
-                            log.error(json.dumps({"event": "dead", "job": key, "told": given_up}))
+                            log.error(json.dumps({"event": "dead", "job": shown(key), "told": given_up}))
 
     def _work(self) -> None:
         pause = 0.5

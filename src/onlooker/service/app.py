@@ -1,7 +1,10 @@
 """The application: every route, with what watches over all of them around it."""
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
 from onlooker.service.api import Api
@@ -9,7 +12,7 @@ from onlooker.service.pages import Pages, content_policy
 from onlooker.service.reference import Reference
 from onlooker.service.rekognition import Rekognition
 from onlooker.service.site import Site
-from onlooker.service.watch import Watch
+from onlooker.service.watch import Watch, problem_of
 
 
 def create_app(site: Site) -> Starlette:
@@ -22,5 +25,11 @@ def create_app(site: Site) -> Starlette:
     return Starlette(
         routes=routes,
         middleware=[Middleware(Watch, metrics=site.metrics, policy=content_policy(site))],
-        exception_handlers={},
+        exception_handlers={HTTPException: _refused},
     )
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """What the framework refuses by itself, in our own form."""
+    request_id = request.state.request_id
+    return problem_of(error, request_id).response(request_id)

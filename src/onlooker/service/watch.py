@@ -65,7 +65,7 @@ class Watch:
         except ClientDisconnect:
             status = status or 499
         except Exception as error:
-            problem = _problem(error, request_id)
+            problem = problem_of(error, request_id)
             if status:
                 raise  # part of the answer is out already: all that is left is to break off
             await problem.response(request_id)(scope, receive, sending)
@@ -92,7 +92,7 @@ class Watch:
         log.log(logging.INFO if status < 500 else logging.WARNING, line)
 
 
-def _problem(error: Exception, request_id: str) -> Problem:
+def problem_of(error: Exception, request_id: str) -> Problem:
     """What a client is told of an error; what it is not told goes to the log."""
     if isinstance(error, Problem):
         return error
