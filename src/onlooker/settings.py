@@ -31,6 +31,7 @@ class Serve(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
     workers     worker processes of its own; 0 where others (``onlooker worker``, Lambda) answer
     threads     threads of each; 0 is one a processor core, shared among the processes
     tasks       "send" where the website sends a task for each picture, "events" where the bucket's own events do
+    lease       seconds that a task is hidden from other workers; renewed while it is worked on
     keep_hours  how long answers, and pictures that are kept, lie
     secret      makes ids and page passes that hold on all servers of one website; by default made at each start
     website     whether the page is served; the API alone without
@@ -44,6 +45,7 @@ class Serve(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
     workers: Annotated[int, Meta(ge=0, le=64)] = 1
     threads: Annotated[int, Meta(ge=0, le=64)] = 0
     tasks: Literal["send", "events"] = "send"
+    lease: Annotated[float, Meta(ge=1, le=43200)] = 30.0
     keep_hours: Annotated[float, Meta(gt=0, le=24)] = 24.0
     secret: str | None = None
     website: bool = True

@@ -139,6 +139,7 @@ def worker_task(settings: Settings) -> Task:
         store=settings.store,
         queue=settings.queue,
         threads=threads_each(settings),
+        lease=serve.lease,
         patience=limits.patience,
         keep_hours=serve.keep_hours,
         detector=settings.model.detector,
