@@ -1,7 +1,7 @@
 """Are all pictures answered, and each once, while workers are killed at random?
 
-``python benchmarks/kills.py`` sends jobs to a folder and a SQLite queue, runs workers as ``onlooker worker`` does, kills
-their processes (the one that reads, or the one that watches over it) with SIGKILL, and counts answers.
+``python benchmarks/kills.py`` sends jobs to a folder and a SQLite queue, runs workers as ``onlooker worker`` does,
+kills their processes (the one that reads, or the one that watches over it) with SIGKILL, and counts answers.
 """
 
 import argparse
