@@ -6,7 +6,7 @@ import numpy as np
 
 from onlooker.attributes.crop import BOX_IN_FRAME, CANONICAL
 from onlooker.core.demographics import N_AGES
-from onlooker.core.faces import Attributes, Detections, Picture8
+from onlooker.core.faces import Attributes, Detections, Picture8, Quality
 
 
 class ScriptedDetector:
@@ -54,3 +54,8 @@ def face_detection(x: float, y: float, size: float, score: float = 0.99) -> Dete
     corner = np.array([x, y], dtype=np.float32)
     box = (BOX_IN_FRAME * size).astype(np.float32) + np.tile(corner, 2)
     return Detections(box[None], np.array([score], np.float32), (CANONICAL * size).astype(np.float32)[None] + corner)
+
+
+def clear_view(n: int) -> Quality:
+    """The quality of ``n`` faces that look straight at the camera, well lit and sharp."""
+    return Quality(np.zeros((n, 3), np.float32), np.full(n, 50.0, np.float32), np.full(n, 90.0, np.float32))

@@ -37,11 +37,15 @@ def test_a_portrait_has_one_face_of_a_believable_age(
     found = run("analyze", samples / name, "--format", "jsonl")
     assert found.code == 0
     (picture,) = objects(found.out)
-    assert list(picture) == ["source", "width", "height", "faces", "error"]
+    assert list(picture) == ["source", "width", "height", "found", "faces", "error"]
     assert (picture["source"], picture["width"], picture["height"]) == (str(samples / name), *size)
     assert picture["error"] is None
     (face,) = picture["faces"]
-    assert list(face) == ["box", "landmarks", "score", "age", "age_low", "age_high", "p_female", "gender"]
+    keys = ["box", "landmarks", "score", "age", "age_low", "age_high", "p_female", "gender"]
+    assert list(face) == [*keys, "pose", "quality", "doubts"]
+    assert list(face["pose"]) == ["yaw", "pitch", "roll"]
+    assert list(face["quality"]) == ["height", "brightness", "sharpness"]
+    assert face["doubts"] == []
     x1, y1, x2, y2 = face["box"]
     assert 0 < x1 < x2 < size[0]
     assert 0 < y1 < y2 < size[1]
@@ -154,7 +158,9 @@ def test_a_picture_without_a_face_is_an_answer(run: Run, tmp_path: Path, detecto
     Image.fromarray(noise).save(tmp_path / "noise.png")
     found = run("analyze", "noise.png", "--format", "jsonl")
     assert found.code == 0
-    assert objects(found.out) == [{"source": "noise.png", "width": 64, "height": 48, "faces": [], "error": None}]
+    assert objects(found.out) == [
+        {"source": "noise.png", "width": 64, "height": 48, "found": 0, "faces": [], "error": None}
+    ]
 
 
 def test_given_crops_are_each_one_face_without_any_detector(run: Run, tmp_path: Path, noise: Picture8) -> None:

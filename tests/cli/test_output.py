@@ -2,6 +2,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +14,22 @@ from onlooker.analyzer import Analysis
 from onlooker.cli.output import CSV_COLUMNS, Csv, JsonLines, Table, open_output, shorten
 from onlooker.core.errors import InputError
 from onlooker.core.faces import Detections, Faces
-from onlooker.testing import FixedEstimator, face_detection
+from onlooker.testing import FixedEstimator, clear_view, face_detection
 
 
-def analysis(source: str, faces: int = 1, *, error: str | None = None, p_female: float = 0.9) -> Analysis:
+def analysis(
+    source: str, faces: int = 1, *, error: str | None = None, p_female: float = 0.9, size: float = 40
+) -> Analysis:
     if error:
         return Analysis(source, None, None, Faces.empty(), error)
-    several = [face_detection(10 + 50 * i, 10, 40) for i in range(faces)]
+    several = [face_detection(10 + 50 * i, 10, size) for i in range(faces)]
     found = Detections(
         np.concatenate([np.zeros((0, 4)), *(d.boxes for d in several)]),
         np.concatenate([np.zeros(0), *(d.scores for d in several)]),
         np.concatenate([np.zeros((0, 5, 2)), *(d.landmarks for d in several)]),
     )
     read = FixedEstimator(31.26, p_female).estimate([np.zeros((1, 1, 3), np.uint8)] * faces)
-    return Analysis(source, 640, 480, Faces.join(found, read))
+    return Analysis(source, 640, 480, Faces.join(found, read, clear_view(faces)))
 
 
 ODD = 'a,"b"\nc\u2028d\x85\u00e9.jpg'
@@ -57,8 +60,10 @@ def test_a_json_line_holds_one_picture_with_exactly_these_keys() -> None:
     lines = [json.loads(line) for line in stream.getvalue().split("\n")[:-1]]
     assert [line["source"] for line in lines] == [a.source for a in ANSWERS]
     assert [len(line["faces"]) for line in lines] == [1, 3, 2, 0, 0, 1, 4]
-    assert all(list(line) == ["source", "width", "height", "faces", "error"] for line in lines)
+    assert [line["found"] for line in lines] == [1, 3, 2, 0, 0, 1, 4]
+    assert all(list(line) == ["source", "width", "height", "found", "faces", "error"] for line in lines)
     keys = ["box", "landmarks", "score", "age", "age_low", "age_high", "p_female", "gender"]
+    keys += ["pose", "quality", "doubts"]
     assert all(list(face) == keys for line in lines for face in line["faces"])
     assert (lines[0]["width"], lines[0]["height"], lines[0]["error"]) == (640, 480, None)
     assert (lines[3]["width"], lines[3]["height"], lines[3]["error"]) == (None, None, "the file is empty")
@@ -75,7 +80,8 @@ def test_a_csv_has_a_row_a_face_and_one_for_a_picture_without() -> None:
     for answer in ANSWERS:
         writer.write(answer)
     assert stream.getvalue().split("\n")[0] == (
-        "source,width,height,face,x1,y1,x2,y2,score,age,age_low,age_high,p_female,gender,error"
+        "source,width,height,face,x1,y1,x2,y2,score,age,age_low,age_high,p_female,gender,"
+        "yaw,pitch,roll,face_height,brightness,sharpness,doubts,error"
     )
     rows = list(csv.DictReader(io.StringIO(stream.getvalue(), newline="")))
     assert [(row["source"], row["face"]) for row in rows] == [
@@ -93,6 +99,13 @@ def test_a_csv_has_a_row_a_face_and_one_for_a_picture_without() -> None:
         "age_high": "39.5",
         "p_female": "0.9",
         "gender": "female",
+        "yaw": "0.0",
+        "pitch": "0.0",
+        "roll": "0.0",
+        "face_height": "45",
+        "brightness": "50",
+        "sharpness": "90",
+        "doubts": "",
         "error": "",
     }
     failed = rows[6]
@@ -110,6 +123,29 @@ def test_an_undetermined_gender_is_left_open_in_each_form() -> None:
     assert json.loads(forms[0])["faces"][0]["gender"] is None
     assert next(csv.DictReader(io.StringIO(forms[1])))["gender"] == ""
     assert forms[2].splitlines()[-1].endswith("  undetermined")
+
+
+def test_a_doubt_is_given_in_each_form_and_explains_an_undetermined_gender() -> None:
+    small = analysis("a.jpg", p_female=0.6, size=6)
+    turned = Faces(**{**{f.name: getattr(small.faces, f.name) for f in fields(Faces)}, "pose": [[-71.26, 0, -0.01]]})
+    forms = []
+    for kind in (JsonLines, Csv, Table):
+        stream = io.StringIO()
+        kind(stream).write(replace(small, faces=turned))
+        forms.append(stream.getvalue())
+    (face,) = json.loads(forms[0])["faces"]
+    assert face["doubts"] == ["small", "turned"]
+    assert '"pose": {"yaw": -71.3, "pitch": 0.0, "roll": 0.0}' in forms[0]
+    row = next(csv.DictReader(io.StringIO(forms[1])))
+    assert [row[k] for k in ("yaw", "pitch", "roll", "face_height")] == ["-71.3", "0.0", "0.0", "7"]
+    assert row["doubts"] == "small turned"
+    assert forms[2].splitlines()[-1].endswith("  undetermined (small, turned)")
+
+
+def test_a_doubt_says_nothing_beside_a_gender_that_is_named() -> None:
+    stream = io.StringIO()
+    Table(stream).write(analysis("a.jpg", size=6))
+    assert stream.getvalue().splitlines()[-1].endswith("  female 90%")
 
 
 def test_a_table_names_a_picture_once_and_says_what_is_wrong_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +237,7 @@ HEADER = ",".join(CSV_COLUMNS)
         ("csv", b'{"source": "x"}\n'),
         ("csv", b"\xff\xfe\n"),
         ("csv", b'"' + b"x" * 140_000 + b"\n"),
-        ("csv", f"{HEADER}\r\na.jpg,1,1,,,,,,,,,,,,\r\n".encode()),
+        ("csv", f"{HEADER}\r\na.jpg,1,1,,,,,,,,,,,,,,,,,,,\r\n".encode()),
         ("csv", f"{HEADER}\na.jpg,1\n".encode()),
         ("csv", f"{HEADER}\n'a.jpg'\n\n".encode()),
     ],

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from onlooker.core.faces import Attributes, Detections, Face, Faces
+from onlooker.core import doubts
+from onlooker.core.faces import Attributes, Detections, Face, Faces, Pose, Quality
+from onlooker.testing import clear_view, face_detection
 
 
 def detections(n: int = 3) -> Detections:
@@ -27,6 +29,9 @@ def arrays(n: int = 3) -> dict[str, Any]:
         "age_low": np.arange(n, dtype=np.float32) * 20 + 5,
         "age_high": np.arange(n, dtype=np.float32) * 20 + 15,
         "p_female": np.linspace(0, 1, n, dtype=np.float32),
+        "pose": np.arange(3 * n, dtype=np.float32).reshape(n, 3) - 4,
+        "brightness": np.linspace(30, 50, n, dtype=np.float32),
+        "sharpness": np.linspace(70, 90, n, dtype=np.float32),
         "age_distribution": np.eye(101, dtype=np.float32)[np.arange(n) * 20 + 10],
     }
 
@@ -100,6 +105,8 @@ def test_faces_keep_their_values_when_what_they_were_made_of_changes() -> None:
         ("landmarks", np.zeros((3, 4, 2)), r"landmarks must have shape \(3, 5, 2\), got \(3, 4, 2\)"),
         ("score", np.zeros(2), r"score must have shape \(3\), got \(2,\)"),
         ("age", np.zeros((3, 1)), r"age must have shape \(3\), got \(3, 1\)"),
+        ("pose", np.zeros((3, 2)), r"pose must have shape \(3, 3\), got \(3, 2\)"),
+        ("sharpness", np.zeros(1), r"sharpness must have shape \(3\), got \(1,\)"),
         ("age_distribution", np.zeros((3, 100)), r"age_distribution must have shape \(3, 101\), got \(3, 100\)"),
     ],
 )
@@ -137,8 +144,14 @@ def test_a_row_is_one_face_in_plain_numbers() -> None:
         age_high=35.0,
         p_female=0.5,
         gender=None,
+        pose=Pose(yaw=-1.0, pitch=0.0, roll=1.0),
+        brightness=40.0,
+        sharpness=80.0,
+        doubts=("small", "turned"),  # 2 pixels high, and with its landmarks on one line
     )
+    assert row.height == 2
     assert {type(value) for value in (*row.box, *row.landmarks[0], row.score, row.age, row.p_female)} == {float}
+    assert {type(value) for value in (*row.pose, row.height, row.brightness, row.sharpness)} == {float}
 
 
 def test_a_row_that_is_not_there_is_an_index_error() -> None:
@@ -166,6 +179,10 @@ def test_a_dict_rounds_pixels_and_years_to_a_tenth_and_probabilities_to_a_thousa
         age_high=41.0,
         p_female=0.12345,
         gender="male",
+        pose=Pose(yaw=-12.345, pitch=-0.04, roll=3.0),
+        brightness=45.4,
+        sharpness=71.6,
+        doubts=("dark", "young"),
     )
     assert face.to_dict() == {
         "box": [1.3, 2.0, 3.0, 5.0],
@@ -176,7 +193,11 @@ def test_a_dict_rounds_pixels_and_years_to_a_tenth_and_probabilities_to_a_thousa
         "age_high": 41.0,
         "p_female": 0.123,
         "gender": "male",
+        "pose": {"yaw": -12.3, "pitch": 0.0, "roll": 3.0},
+        "quality": {"height": 3, "brightness": 45, "sharpness": 72},
+        "doubts": ["dark", "young"],
     }
+    assert "-0.0" not in json.dumps(face.to_dict())
 
 
 def test_a_dict_survives_json_as_it_is() -> None:
@@ -190,6 +211,8 @@ def test_empty_faces_have_no_rows_but_every_shape() -> None:
     assert len(none) == 0
     assert list(none) == []
     assert none.gender == []
+    assert none.doubts == []
+    assert none.pose.shape == (0, 3)
     assert none.box.shape == (0, 4)
     assert none.landmarks.shape == (0, 5, 2)
     assert none.age_distribution.shape == (0, 101)
@@ -205,7 +228,8 @@ def test_empty_detections_have_every_shape() -> None:
 def test_detections_join_with_what_was_read_from_their_crops() -> None:
     values = arrays()
     names = ("age_distribution", "p_female", "age", "age_low", "age_high")
-    joined = Faces.join(detections(), Attributes(**{name: values[name] for name in names}))
+    seen = Quality(values["pose"], values["brightness"], values["sharpness"])
+    joined = Faces.join(detections(), Attributes(**{name: values[name] for name in names}), seen)
     for f in fields(Faces):
         assert np.array_equal(getattr(joined, f.name), values[f.name])
 
@@ -214,7 +238,14 @@ def test_detections_and_attributes_of_different_counts_do_not_join() -> None:
     values = arrays(2)
     names = ("age_distribution", "p_female", "age", "age_low", "age_high")
     with pytest.raises(ValueError, match=r"age must have shape \(3\), got \(2,\)"):
-        Faces.join(detections(3), Attributes(**{name: values[name] for name in names}))
+        Faces.join(detections(3), Attributes(**{name: values[name] for name in names}), clear_view(3))
+
+
+def test_a_quality_of_another_count_does_not_join() -> None:
+    values = arrays(3)
+    names = ("age_distribution", "p_female", "age", "age_low", "age_high")
+    with pytest.raises(ValueError, match=r"pose must have shape \(3, 3\), got \(2, 3\)"):
+        Faces.join(detections(3), Attributes(**{name: values[name] for name in names}), clear_view(2))
 
 
 def test_scaled_detections_lie_on_the_scaled_picture() -> None:
@@ -248,3 +279,80 @@ def test_bytes_are_equal_for_equal_faces_and_differ_by_the_last_digit() -> None:
 def test_the_distribution_is_left_out_of_what_is_printed() -> None:
     assert "age_distribution" not in repr(faces())
     assert "p_female" in repr(faces())
+
+
+def clear(n: int = 1, **changed: Any) -> Faces:
+    """Grown, upright, large, sharp and well lit faces, but for what is changed."""
+    one = face_detection(0, 0, 100)
+    values = arrays(1)
+    seen = clear_view(1)
+    values |= {"box": one.boxes, "landmarks": one.landmarks, "age_distribution": np.eye(101)[[40]]}
+    values |= {"pose": seen.pose, "brightness": seen.brightness, "sharpness": seen.sharpness}
+    return Faces(**{name: np.repeat(value, n, axis=0) for name, value in (values | changed).items()})
+
+
+def ages(**probability: float) -> Any:
+    """One distribution over ages: ``y3=0.4`` is a probability of 0.4 of the age 3."""
+    distribution = np.zeros((1, 101))
+    for year, p in probability.items():
+        distribution[0, int(year[1:])] = p
+    return distribution
+
+
+def under(limit: float) -> float:
+    return float(np.nextafter(np.float32(limit), np.float32(-1)))
+
+
+def over(limit: float) -> float:
+    return float(np.nextafter(np.float32(limit), np.float32(1000)))
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, ()),
+        ({"box": [[5, 10, 30, 10 + under(doubts.SMALL) - 0.01]]}, ("small",)),
+        ({"box": [[5, 0, 30, doubts.SMALL]]}, ()),
+        ({"sharpness": [under(doubts.BLURRED)]}, ("blurred",)),
+        ({"sharpness": [doubts.BLURRED]}, ()),
+        ({"brightness": [under(doubts.DARK)]}, ("dark",)),
+        ({"brightness": [doubts.DARK]}, ()),
+        ({"pose": [[over(doubts.TURNED_YAW), 0, 0]]}, ("turned",)),
+        ({"pose": [[-over(doubts.TURNED_YAW), 0, 0]]}, ("turned",)),
+        ({"pose": [[0, over(doubts.TURNED_PITCH), 0]]}, ("turned",)),
+        ({"pose": [[0, -over(doubts.TURNED_PITCH), 0]]}, ("turned",)),
+        ({"pose": [[-doubts.TURNED_YAW, doubts.TURNED_PITCH, 170]]}, ()),
+        ({"landmarks": np.zeros((1, 5, 2))}, ("turned",)),
+        ({"landmarks": np.full((1, 5, 2), np.nan)}, ("turned",)),
+        ({"landmarks": np.arange(10).reshape(1, 5, 2)}, ("turned",)),
+        ({"age_distribution": ages(y0=doubts.YOUNG, y40=1 - doubts.YOUNG)}, ("young",)),
+        ({"age_distribution": ages(y0=doubts.YOUNG - 0.01, y40=1.01 - doubts.YOUNG)}, ()),
+        ({"age_distribution": np.eye(101)[[doubts.YOUNG_AGE - 1]]}, ("young",)),
+        ({"age_distribution": np.eye(101)[[doubts.YOUNG_AGE]]}, ()),
+        (
+            {
+                "box": np.zeros((1, 4)),
+                "sharpness": [0],
+                "brightness": [0],
+                "pose": [[90, 0, 0]],
+                "age_distribution": ages(y1=1),
+            },
+            ("small", "blurred", "dark", "turned", "young"),
+        ),
+    ],
+)
+def test_a_face_is_doubted_beyond_a_threshold_and_not_at_it(changed: dict[str, Any], expected: tuple[str, ...]) -> None:
+    assert clear(**changed).doubts == [expected]
+    assert clear(**changed).row(0).doubts == expected
+
+
+def test_each_face_has_its_own_doubts() -> None:
+    values = {f.name: getattr(clear(3), f.name) for f in fields(Faces)}
+    found = Faces(**{**values, "sharpness": [90, 0, 90], "brightness": [0, 0, 50]})
+    assert found.doubts == [("dark",), ("blurred", "dark"), ()]
+    assert [face.doubts for face in found] == found.doubts
+    assert found.row(-1).doubts == ()
+
+
+def test_height_is_that_of_the_box() -> None:
+    assert faces().height.tolist() == [2, 2, 2]

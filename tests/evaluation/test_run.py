@@ -9,7 +9,7 @@ from onlooker.core.errors import DatasetError
 from onlooker.core.faces import Attributes, Detections, Faces, Picture8
 from onlooker.datasets.labelled import LabelledFace
 from onlooker.evaluation.run import evaluate, main_face
-from onlooker.testing import FixedEstimator, ScriptedDetector, face_detection
+from onlooker.testing import FixedEstimator, ScriptedDetector, clear_view, face_detection
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def analysis(*boxes: tuple[float, float, float, float], scores: list[float] | No
         np.array(boxes, np.float32), np.array(scores or [0.9] * n, np.float32), np.zeros((n, 5, 2), np.float32)
     )
     read: Attributes = FixedEstimator().estimate([np.zeros((1, 1, 3), np.uint8)] * n)
-    return Analysis("x", 100, 100, Faces.join(found, read))
+    return Analysis("x", 100, 100, Faces.join(found, read, clear_view(n)))
 
 
 SMALL_CENTRAL = (45.0, 45.0, 55.0, 55.0)

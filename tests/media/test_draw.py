@@ -24,6 +24,9 @@ def faces(*boxes: Box, p_female: float = 0.9, age: float = 34.4, low: float = 28
         age_low=np.full(n, low, np.float32),
         age_high=np.full(n, high, np.float32),
         p_female=np.full(n, p_female, np.float32),
+        pose=np.zeros((n, 3), np.float32),
+        brightness=np.full(n, 50, np.float32),
+        sharpness=np.full(n, 90, np.float32),
         age_distribution=np.full((n, 101), 1 / 101, np.float32),
     )
 

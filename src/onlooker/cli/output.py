@@ -14,7 +14,8 @@ from onlooker.core.errors import InputError
 from onlooker.core.faces import Face
 
 CSV_COLUMNS = ["source", "width", "height", "face", "x1", "y1", "x2", "y2", "score"]
-CSV_COLUMNS += ["age", "age_low", "age_high", "p_female", "gender", "error"]
+CSV_COLUMNS += ["age", "age_low", "age_high", "p_female", "gender"]
+CSV_COLUMNS += ["yaw", "pitch", "roll", "face_height", "brightness", "sharpness", "doubts", "error"]
 
 
 class Writer(Protocol):
@@ -60,6 +61,7 @@ class Csv:
         for number, face in enumerate(analysis.faces, start=1):
             f = face.to_dict()
             figures = [f[key] for key in ("score", "age", "age_low", "age_high", "p_female", "gender")]
+            figures += [*f["pose"].values(), *f["quality"].values(), " ".join(f["doubts"])]
             rows.writerow([*picture, number, *f["box"], *figures, None])
         if not len(analysis.faces):
             rows.writerow([*picture, *[None] * (len(CSV_COLUMNS) - 4), analysis.error])
@@ -103,7 +105,7 @@ def shorten(name: str, width: int) -> str:
 
 def _gender(face: Face) -> str:
     if face.gender is None:
-        return "undetermined"
+        return f"undetermined ({', '.join(face.doubts)})" if face.doubts else "undetermined"
     p = face.p_female if face.gender == "female" else 1 - face.p_female
     return f"{face.gender} {min(p, 0.99):.0%}"
 

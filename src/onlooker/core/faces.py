@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from onlooker.core import doubts
 from onlooker.core.demographics import N_AGES, Gender, gender_label
+from onlooker.core.doubts import Doubt
 
 Floats = NDArray[np.float32]
 Picture8 = NDArray[np.uint8]
@@ -80,6 +82,33 @@ class Attributes:
     age_high: Floats
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Quality:
+    """How well faces can be seen; ``detection.quality`` measures it.
+
+    pose        ``(N, 3)`` yaw, pitch, roll in degrees, as ``Pose``
+    brightness  ``(N,)`` mean luma of the face, 0 (black) to 100 (white)
+    sharpness   ``(N,)`` detail of the crop that the estimator reads, 0 to 100
+    """
+
+    pose: Floats
+    brightness: Floats
+    sharpness: Floats
+
+
+class Pose(NamedTuple):
+    """Which way a face looks, in degrees, as it is seen in the picture.
+
+    yaw    positive where it looks to the picture's right
+    pitch  positive where it looks up
+    roll   positive where the head is tilted clockwise; yaw and pitch are those of the head put upright again
+    """
+
+    yaw: float
+    pitch: float
+    roll: float
+
+
 @dataclass(frozen=True, slots=True)
 class Face:
     """One face of a picture as plain numbers: a row of ``Faces``."""
@@ -92,9 +121,19 @@ class Face:
     age_high: float
     p_female: float
     gender: Gender | None
+    pose: Pose
+    brightness: float
+    sharpness: float
+    doubts: tuple[Doubt, ...]
+
+    @property
+    def height(self) -> float:
+        """Height of the box in pixels of the original picture."""
+        return self.box[3] - self.box[1]
 
     def to_dict(self) -> dict[str, Any]:
-        """The face as the command line and the API print it: pixels and years to 0.1, probabilities to 0.001."""
+        """The face as the command line, the API and the website show it: pixels, years and degrees to 0.1,
+        probabilities to 0.001, quality in whole numbers."""
         return {
             "box": [round(v, 1) for v in self.box],
             "landmarks": [[round(x, 1), round(y, 1)] for x, y in self.landmarks],
@@ -104,6 +143,14 @@ class Face:
             "age_high": round(self.age_high, 1),
             "p_female": round(self.p_female, 3),
             "gender": self.gender,
+            # A rounded -0.0 would be printed as such; adding 0 makes it 0.
+            "pose": {name: round(angle, 1) + 0.0 for name, angle in self.pose._asdict().items()},
+            "quality": {
+                "height": round(self.height),
+                "brightness": round(self.brightness),
+                "sharpness": round(self.sharpness),
+            },
+            "doubts": list(self.doubts),
         }
 
 
@@ -119,6 +166,8 @@ class Faces:
     score             ``(N,)`` of the detector, 0 to 1
     age, age_low, age_high  ``(N,)`` years: median, and the interval whose probability the model's card states
     p_female          ``(N,)`` probability of the label female, 0 to 1
+    pose              ``(N, 3)`` yaw, pitch, roll in degrees, as ``Pose``
+    brightness, sharpness  ``(N,)`` 0 to 100, as ``Quality``
     age_distribution  ``(N, 101)`` probability of each year 0 to 100
     """
 
@@ -129,11 +178,15 @@ class Faces:
     age_low: Floats
     age_high: Floats
     p_female: Floats
+    pose: Floats
+    brightness: Floats
+    sharpness: Floats
     age_distribution: Floats = field(repr=False)
 
     def __post_init__(self) -> None:
         n = len(self.box)
-        tails: dict[str, tuple[int, ...]] = {"box": (4,), "landmarks": (5, 2), "age_distribution": (N_AGES,)}
+        tails: dict[str, tuple[int, ...]] = {"box": (4,), "landmarks": (5, 2), "pose": (3,)}
+        tails["age_distribution"] = (N_AGES,)
         for f in fields(self):
             first = None if f.name == "box" else n
             value = _readonly(f.name, getattr(self, f.name), (first, *tails.get(f.name, ())))
@@ -142,13 +195,13 @@ class Faces:
     @classmethod
     def empty(cls) -> "Faces":
         """No face: an answer, not an error."""
-        return cls.join(
-            Detections.empty(), Attributes(np.zeros((0, N_AGES), np.float32), *[np.zeros(0, np.float32)] * 4)
-        )
+        none = np.zeros(0, np.float32)
+        read = Attributes(np.zeros((0, N_AGES), np.float32), none, none, none, none)
+        return cls.join(Detections.empty(), read, Quality(np.zeros((0, 3), np.float32), none, none))
 
     @classmethod
-    def join(cls, found: Detections, read: Attributes) -> "Faces":
-        """Detections and the attributes read from their crops, in the same order."""
+    def join(cls, found: Detections, read: Attributes, seen: Quality) -> "Faces":
+        """Detections, the attributes read from their crops, and how well they were seen, in the same order."""
         return cls(
             box=found.boxes,
             landmarks=found.landmarks,
@@ -157,6 +210,9 @@ class Faces:
             age_low=read.age_low,
             age_high=read.age_high,
             p_female=read.p_female,
+            pose=seen.pose,
+            brightness=seen.brightness,
+            sharpness=seen.sharpness,
             age_distribution=read.age_distribution,
         )
 
@@ -171,6 +227,12 @@ class Faces:
 
     def row(self, i: int) -> Face:
         """Face number ``i`` as plain numbers."""
+        return self._row(i, self[np.array([i])].doubts[0])
+
+    def __iter__(self) -> Iterator[Face]:
+        return (self._row(i, doubts) for i, doubts in enumerate(self.doubts))
+
+    def _row(self, i: int, doubts: tuple[Doubt, ...]) -> Face:
         p_female = float(self.p_female[i])
         return Face(
             box=tuple(self.box[i].tolist()),
@@ -181,10 +243,11 @@ class Faces:
             age_high=float(self.age_high[i]),
             p_female=p_female,
             gender=gender_label(p_female),
+            pose=Pose(*self.pose[i].tolist()),
+            brightness=float(self.brightness[i]),
+            sharpness=float(self.sharpness[i]),
+            doubts=doubts,
         )
-
-    def __iter__(self) -> Iterator[Face]:
-        return (self.row(i) for i in range(len(self)))
 
     def to_bytes(self) -> bytes:
         """Every array's bytes, one after another: equal for equal answers, to the last digit."""
@@ -194,3 +257,20 @@ class Faces:
     def gender(self) -> list[Gender | None]:
         """``"female"``, ``"male"`` or ``None`` (undetermined) for each face."""
         return [gender_label(float(p)) for p in self.p_female]
+
+    @property
+    def height(self) -> Floats:
+        """Heights ``(N,)`` of the boxes in pixels of the original picture."""
+        return np.asarray(self.box[:, 3] - self.box[:, 1], dtype=np.float32)
+
+    @property
+    def doubts(self) -> list[tuple[Doubt, ...]]:
+        """For each face the reasons, if any, why its age and gender are less certain: ``core.doubts`` says when."""
+        return doubts.doubts(
+            height=self.height,
+            sharpness=self.sharpness,
+            brightness=self.brightness,
+            pose=self.pose,
+            landmarks=self.landmarks,
+            age_distribution=self.age_distribution,
+        )

@@ -7,6 +7,7 @@ foliage mostly), the rest gets the mean of both boxes and landmarks, which on FD
 precision with either detector (``benchmarks/detection.py`` prints both).
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -48,12 +49,14 @@ SAME_FACE = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """Faces on the original picture, and the pixels they were found on: ``x`` and ``y`` times the original's size."""
+    """Faces on the original picture, and the pixels they were found on: ``x`` and ``y`` times the original's size.
+    ``decoding`` is the time in seconds that the pixels took to decode."""
 
     faces: Detections
     pixels: Picture8
     x: float
     y: float
+    decoding: float
 
 
 def detection_scale(width: int, height: int, target_face: float, min_face: float) -> float:
@@ -68,10 +71,12 @@ def locate(picture: Picture, detector: Detector, min_face: float = MIN_FACE, min
     The picture is decoded no larger than detection needs; who cuts the faces may have to decode it again.
     """
     scale = detection_scale(picture.width, picture.height, detector.target_face, min_face)
+    started = time.perf_counter()
     pixels = picture.decode(scale)
+    decoding = time.perf_counter() - started
     found = search(pixels, detector, scale * picture.width / pixels.shape[1])
     x, y = pixels.shape[1] / picture.width, pixels.shape[0] / picture.height
-    return Located(found[found.scores >= min_score].scaled(1 / x, 1 / y), pixels, x, y)
+    return Located(found[found.scores >= min_score].scaled(1 / x, 1 / y), pixels, x, y, decoding)
 
 
 def search(pixels: Picture8, detector: Detector, scale: float) -> Detections:

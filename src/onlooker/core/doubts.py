@@ -1,0 +1,62 @@
+"""Reasons why the age and gender of a face are less certain than the model's own figures say.
+
+Each threshold lies where ``benchmarks/quality.py`` finds the error of age or gender half as large again as the set's
+own; ``docs/decisions/0006-quality.md`` shows the figures.
+"""
+
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Doubt = Literal["small", "blurred", "dark", "turned", "young"]
+
+DOUBTS: tuple[Doubt, ...] = get_args(Doubt)
+"""The reasons, in the order in which they are given."""
+
+SMALL = 27.0
+"""Height in pixels, on the original picture, under which a face is small."""
+
+BLURRED = 23.0
+"""Sharpness, 0 to 100, under which a face is blurred."""
+
+DARK = 11.0
+"""Brightness, 0 to 100, under which a face is dark."""
+
+TURNED_YAW, TURNED_PITCH = 45.0, 20.0
+"""Degrees to either side, and up or down, over which a face is turned."""
+
+YOUNG_AGE, YOUNG = 7, 0.5
+"""A face is young where the probability of an age under the first, in years, is at least the second."""
+
+_LEAST_SPREAD = 0.02
+"""Five points that spread over less than this share of the face's longest extent, either way, are not a face's."""
+
+
+def placed(landmarks: Floats) -> NDArray[np.bool_]:
+    """Whether landmarks ``(N, 5, 2)`` are finite and lie in a plane figure, rather than on one point or one line."""
+    points = np.asarray(landmarks, dtype=np.float64)
+    finite = np.asarray(np.isfinite(points).all(axis=(1, 2)))
+    points = np.where(finite[:, None, None], points, 0.0)
+    extents = np.linalg.svd(points - points.mean(axis=1, keepdims=True), compute_uv=False)
+    return np.asarray((extents[:, 0] > 1e-3) & (extents[:, 1] > _LEAST_SPREAD * extents[:, 0]), dtype=np.bool_)
+
+
+def doubts(
+    *,
+    height: Floats,
+    sharpness: Floats,
+    brightness: Floats,
+    pose: Floats,
+    landmarks: Floats,
+    age_distribution: Floats,
+) -> list[tuple[Doubt, ...]]:
+    """The reasons for doubt of each face, in the order of ``DOUBTS``; the arrays are those of ``Faces``.
+
+    A face whose landmarks fail has no pose that could be known, and counts as turned.
+    """
+    turned = (np.abs(pose[:, 0]) > TURNED_YAW) | (np.abs(pose[:, 1]) > TURNED_PITCH) | ~placed(landmarks)
+    young = age_distribution[:, :YOUNG_AGE].sum(axis=1) >= YOUNG
+    given = np.stack([height < SMALL, sharpness < BLURRED, brightness < DARK, turned, young], axis=1)
+    return [tuple(doubt for doubt, holds in zip(DOUBTS, row, strict=True) if holds) for row in given.tolist()]
