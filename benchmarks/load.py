@@ -130,6 +130,7 @@ async def measure(port: int, pid: int, data: bytes, first: float, seconds: float
     during = memory(pid)
     await asyncio.sleep(3)
     again = await client.at(0.8 * max(held, first / 2), seconds)
+    await asyncio.sleep(3)
     await client.close()
     good = len(flood.answered)
     return {

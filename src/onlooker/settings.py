@@ -69,7 +69,8 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     max_faces    the largest that many faces of a picture are read
     max_pictures in one request
     rate, burst  requests a second that one client may make for long, and at once; a rate of 0 is none
-    backlog      pictures that may wait for a worker thread; one more is refused at once
+    wait         seconds that a picture may be expected to wait for a thread; one that would longer is refused at once
+    backlog      pictures that may wait for a thread in any case
     in_flight    bytes of all bodies being received at once
     patience     seconds a picture may take before its worker is given up
     """
@@ -80,7 +81,8 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     max_pictures: Positive = 32
     rate: Annotated[float, Meta(ge=0)] = 0.0
     burst: Positive = 40
-    backlog: Positive = 32
+    wait: Annotated[float, Meta(gt=0, le=60)] = 2.0
+    backlog: Positive = 64
     in_flight: Positive = 256_000_000
     patience: Annotated[float, Meta(ge=1)] = 60.0
 

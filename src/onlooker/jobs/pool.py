@@ -60,11 +60,12 @@ class _Process:
 class Pool:
     """``processes`` worker processes of ``task.threads`` threads each.
 
-    backlog  pictures that may wait for a thread; one more is refused at once with ``Busy``
+    A picture is refused at once with ``Busy`` where it would wait for a thread for longer than ``wait`` seconds, by how
+    long pictures took lately, or where ``backlog`` of them wait already.
     """
 
-    def __init__(self, task: Task, processes: int = 1, *, backlog: int = 32) -> None:
-        self.task, self.processes, self.backlog = task, processes, backlog
+    def __init__(self, task: Task, processes: int = 1, *, backlog: int = 64, wait: float = 2.0) -> None:
+        self.task, self.processes, self.backlog, self.wait = task, processes, backlog, wait
         self.model = ""
         self.restarts = 0
         self._ready: list[_Process] = []
@@ -113,8 +114,9 @@ class Pool:
         """One picture's answer. Raises ``Busy`` at once where too many wait, ``WorkerLost`` where it stops its
         worker."""
         slots = max(1, self.processes * self.task.threads)
-        if self._end.is_set() or self.held >= slots + self.backlog:
-            raise Busy(max(1, round(self.held / slots * self._seconds)))
+        before = self.held - slots + 1  # that have to be done before this one can begin
+        if self._end.is_set() or before > self.backlog or before / slots * self._seconds > self.wait:
+            raise Busy(max(1, round(before / slots * self._seconds)))
         wanted = _Wanted(data, name, asyncio.get_running_loop().create_future())
         self._waiting.append(wanted)
         self._feed()
