@@ -3,7 +3,6 @@
 export const settings = JSON.parse(document.getElementById("settings").textContent);
 
 const TENTHS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
-const COUNTS = { 1: "one", 2: "two", 3: "three" };
 
 export const count = (n, one, many = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 export const years = (age) => Math.floor(age + 0.5);
@@ -81,4 +80,3 @@ export function until(moment, now = Date.now()) {
 }
 
 export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
-export const few = (n) => COUNTS[n] ?? `${n}`;

@@ -1,0 +1,209 @@
+// One picture's card: from the file to the faces, or to the sentence that says why not.
+
+import { announce, button, el, icon } from "./dom.js";
+import { annotated, csv, json, save, stem } from "./export.js";
+import { Problem } from "./http.js";
+import { follow, remove } from "./jobs.js";
+import { mark } from "./marks.js";
+import { openShare } from "./share.js";
+import { submit } from "./upload.js";
+import { capital, count, megabytes, refusal, result, settings, until } from "./words.js";
+
+const HELP = "It helps when faces are in view from the front, evenly lit, and at least some 30 pixels high.";
+const COPY = "Your browser cannot show this kind of file. You see the server’s copy, which is kept until the answer goes.";
+
+let made = 0;
+
+export class PictureCard {
+  /** `onChange` hears each change of `state`: waiting, working, done, failed or gone; `onAgain` asks for another run. */
+  constructor(file, { onChange, onAgain }) {
+    Object.assign(this, { file, onChange, onAgain, state: "waiting", analysis: null, job: null, shown: null });
+    const id = `picture-${++made}`;
+    this.status = el("p", { class: "status" }, "Waiting its turn");
+    this.tools = el("div", { class: "tools" });
+    this.body = el("div", { class: "card-body" });
+    this.bar = el("progress", { max: 1, value: 0, "aria-label": `Progress of ${file.name}`, hidden: true });
+    const name = el("h3", { id, title: file.name }, file.name);
+    const head = el("div", { class: "card-head" }, el("div", { class: "card-name" }, name, this.status), this.tools);
+    this.node = el("article", { class: "card", tabIndex: -1, "aria-labelledby": id }, head, this.bar, this.body);
+    this.move("waiting", "Waiting its turn", this.dismiss("Cancel"));
+  }
+
+  /** See it through. Never throws: what goes wrong is shown. */
+  async run() {
+    if (this.state === "gone") return;
+    this.control = new AbortController();
+    const { signal } = this.control;
+    const onWait = (left) => {
+      this.status.textContent = left ? `The server is busy; trying again in ${left} s` : "Trying again";
+    };
+    this.move("working", `Getting ready · ${megabytes(this.file.size)}`, this.dismiss("Cancel"));
+    try {
+      await this.preview();
+      this.wait();
+      const onProgress = (part) => {
+        this.bar.value = part;
+        this.status.textContent = part < 1 ? `Uploading, ${Math.floor(part * 100)} %` : "Uploaded";
+      };
+      this.job = await submit(this.file, { keep: !this.shown, signal, onProgress, onWait });
+      this.status.textContent = "Reading the faces…";
+      this.bar.removeAttribute("value");
+      this.job = await follow(this.job.id, { signal, onWait });
+      const error = this.job.error ?? this.job.analysis?.error;
+      if (error) throw new Problem(`${capital(error)}${/[.!?]$/.test(error) ? "" : "."}`);
+      if (!this.shown && this.job.picture) await this.fetchCopy(signal);
+      this.answer(this.job.analysis);
+    } catch (error) {
+      if (signal.aborted) this.leave();
+      else this.fail(error);
+    }
+  }
+
+  /** The picture as this browser shows it; `shown` stays null where it cannot. */
+  async preview() {
+    const unfit = refusal(this.file);
+    if (unfit) throw new Problem(unfit, { again: false });
+    if (this.shown) return;
+    const bitmap = await createImageBitmap(this.file).catch(() => null);
+    if (!bitmap) return;
+    const pixels = bitmap.width * bitmap.height;
+    bitmap.close();
+    if (pixels > settings.max_pixels) {
+      const most = `${Math.round(settings.max_pixels / 1e6)} megapixels is the most`;
+      throw new Problem(`This picture has ${Math.round(pixels / 1e6)} megapixels, and ${most}. Make it smaller first.`, { again: false });
+    }
+    await this.show(this.file);
+  }
+
+  async show(blob) {
+    const image = el("img", { src: URL.createObjectURL(blob), alt: this.file.name });
+    await image.decode();
+    this.shown = image;
+  }
+
+  /** The server's copy comes through fetch, so that it may be drawn from even where it lies in a bucket. */
+  async fetchCopy(signal) {
+    const copy = await fetch(this.job.picture, { signal }).catch(() => null);
+    if (copy?.ok) await this.show(await copy.blob()).catch(() => null);
+  }
+
+  /** The place of the answer, so that nothing jumps when it comes. */
+  wait() {
+    const lines = Array.from({ length: 3 }, () => el("span", { class: "ghost" }));
+    const side = el("div", { class: "side", "aria-hidden": "true" }, ...lines);
+    this.body.replaceChildren(this.stage() ?? el("div", { class: "stage empty" }, icon("picture")), side);
+  }
+
+  stage() {
+    if (!this.shown) return null;
+    const { naturalWidth: width, naturalHeight: height } = this.shown;
+    const stage = el("div", { class: "stage" }, this.shown);
+    stage.style.setProperty("--wide", width);
+    stage.style.setProperty("--high", height);
+    return el("div", { class: "mat" }, stage);
+  }
+
+  answer(analysis) {
+    this.analysis = analysis;
+    const { faces, found, width, height } = analysis;
+    const seconds = ["decode", "detect", "estimate"].reduce((sum, step) => sum + (this.job.timings?.[step] ?? 0), 0);
+    const took = seconds ? ` · read in ${seconds < 0.1 ? "under 0.1" : seconds.toFixed(1)} s` : "";
+    this.move("done", `${faces.length ? count(faces.length, "face") : "No face"} · ${width} × ${height}${took}`, this.actions());
+    const mat = this.stage();
+    const side = el("div", { class: "side" });
+    if (!faces.length) {
+      side.append(el("div", { class: "note" }, el("h4", {}, "No face was found"), el("p", {}, HELP)));
+    } else if (mat) {
+      this.shown.alt = `${this.file.name}, with ${count(faces.length, "face")} marked`;
+      side.append(mark(mat.firstChild, analysis, this.shown));
+    }
+    if (found > faces.length) {
+      side.append(el("p", { class: "fine" }, `${found} faces were found; the ${faces.length} largest are read.`));
+    }
+    if (this.job.picture) side.append(el("p", { class: "fine" }, COPY));
+    const end = this.job.expires ? until(this.job.expires) : `after ${settings.keep_hours} hours`;
+    const what = this.job.picture ? "The copy and the answer go" : "The picture is gone already. Its answer goes";
+    const gone = button("Delete now", "delete", () => this.delete(gone), "small");
+    side.append(el("div", { class: "end" }, gone, el("p", { class: "fine" }, `${what} ${end}, or now.`)));
+    this.body.replaceChildren(...[mat, side].filter(Boolean));
+    announce(result(analysis));
+  }
+
+  /** What can be taken along. */
+  actions() {
+    const name = stem(this.file.name);
+    const item = (word, work) =>
+      el("button", { type: "button", class: "item", onclick: () => ((menu.open = false), work()) }, word);
+    const picture = async (type, ending) => save(await annotated(this.shown, this.analysis, type), `${name}-faces.${ending}`, type);
+    const list = el("div", { class: "items" });
+    if (this.shown) {
+      list.append(item("Marked picture, JPEG", () => picture("image/jpeg", "jpg")));
+      list.append(item("Marked picture, PNG", () => picture("image/png", "png")));
+    }
+    list.append(item("Answer, JSON", () => save(json(this.analysis), `${name}.json`, "application/json")));
+    list.append(item("Table, CSV", () => save(csv([this.analysis]), `${name}.csv`, "text/csv")));
+    const summary = el("summary", { class: "button small" }, icon("download"), "Download");
+    const menu = el("details", { class: "menu" }, summary, list);
+    menu.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !menu.open) return;
+      menu.open = false;
+      summary.focus();
+    });
+    menu.addEventListener("focusout", (event) => !menu.contains(event.relatedTarget) && event.relatedTarget && (menu.open = false));
+    if (!this.shown || !this.analysis.faces.length) return [menu];
+    return [button("Share card", "card", () => openShare(this.analysis, this.shown), "small"), menu];
+  }
+
+  async delete(gone) {
+    gone.disabled = true;
+    try {
+      await remove(this.job.id, { onWait: () => {} });
+      this.analysis = null;
+      this.forget();
+      this.body.replaceChildren();
+      this.move("gone", "Gone: the picture and its answer are deleted from the server, and from this page.", this.dismiss("Dismiss"));
+      announce(`${this.file.name} and its answer are deleted.`);
+      this.node.focus();
+    } catch (error) {
+      gone.disabled = false;
+      gone.parentNode.append(el("p", { class: "bad", role: "alert" }, error.message));
+    }
+  }
+
+  fail(error) {
+    const again = !(error instanceof Problem) || error.again;
+    const sentence = error instanceof Problem ? error.message : `Something went wrong in the page (${error.message}).`;
+    this.body.replaceChildren();
+    const retry = again ? [button("Try again", "again", () => this.onAgain(this), "small")] : [];
+    this.move("failed", sentence, [...retry, ...this.dismiss("Dismiss")]);
+    announce(`${this.file.name}: ${sentence}`);
+  }
+
+  /** Take the card away, and from the server what has reached it. */
+  async leave() {
+    this.forget();
+    this.node.remove();
+    this.move("gone", "", []);
+    if (this.job && !this.analysis) await remove(this.job.id, { onWait: () => {} }).catch(() => null);
+  }
+
+  dismiss(word) {
+    const onclick = () => (this.state === "working" ? this.control.abort() : this.leave());
+    return [el("button", { type: "button", class: "quiet square", title: word, "aria-label": `${word}: ${this.file.name}`, onclick }, icon("close"))];
+  }
+
+  forget() {
+    if (this.shown) URL.revokeObjectURL(this.shown.src);
+    this.shown = null;
+  }
+
+  move(state, sentence, tools) {
+    this.state = state;
+    this.node.dataset.state = state;
+    this.status.textContent = sentence;
+    this.bar.hidden = state !== "working";
+    this.bar.value = 0;
+    this.tools.replaceChildren(...tools);
+    this.onChange();
+  }
+}
