@@ -110,7 +110,7 @@ class Api:
         client = self.site.admit(request)
         async with self.site.bodies.reading(request, self.limits.max_bytes + OVERHEAD) as body:
             kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-            if kind == "application/json" and b'"upload"' in body[:200]:
+            if kind == "application/json" and _means_upload(body):
                 started = _decode(body, _Start)
                 if not is_job(started.upload):
                     raise Problem("bad-request", "upload is the id that POST /v1/uploads gave")
@@ -158,6 +158,8 @@ class Api:
         self.site.admit(request)
         first = await self._find(request)
         headers = {"X-Accel-Buffering": "no"}
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream", headers=headers)
         return StreamingResponse(self._changes(first), media_type="text/event-stream", headers=headers)
 
     async def picture(self, request: Request) -> Response:
@@ -233,6 +235,14 @@ class Api:
                 silent = 0.0
                 yield ": still here\n\n"
             job = found
+
+
+def _means_upload(body: bytes) -> bool:
+    """Whether a body of JSON names an upload, rather than holding a picture."""
+    try:
+        return "upload" in msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    except msgspec.MsgspecError:
+        return False
 
 
 def _event(name: str, data: Any) -> str:

@@ -3,8 +3,10 @@
 import asyncio
 import base64
 import binascii
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+import re
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import msgspec
@@ -16,6 +18,9 @@ from onlooker.service.problems import Problem
 
 IDLE_SECONDS = 20.0
 """How long a client may send nothing in the middle of a body."""
+
+BODY_SECONDS = 600.0
+"""How long a body may take in all: whoever sends a byte now and then would hold its room for ever."""
 
 OVERHEAD = 100_000
 """Bytes that a form's fields and boundaries may add to a picture."""
@@ -52,16 +57,23 @@ class Bodies:
         """A request's body, of at most ``limit`` bytes, its room held until the block is left. Raises ``Problem``."""
         announced = _announced(request.headers)
         if announced > limit:
-            await _drain(request, limit)
+            # One that waits to be told to go on is answered at once.
+            if "100-continue" not in request.headers.get("expect", "").lower():
+                await _drain(request.stream(), limit)
             raise _too_large(limit)
-        room = announced or limit
-        if room > self._room:
-            raise Problem("busy", "too many bytes are on their way here; try again in a second", headers=_LATER)
-        self._room -= room
-        try:
+        with self.holding(announced or limit):
             yield await _read(request, limit)
+
+    @contextmanager
+    def holding(self, size: int) -> Iterator[None]:
+        """Room for ``size`` bytes until the block is left. Raises ``Problem`` where there is none."""
+        if size > self._room:
+            raise Problem("busy", "too many bytes are on their way here; try again in a second", headers=_LATER)
+        self._room -= size
+        try:
+            yield
         finally:
-            self._room += room
+            self._room += size
 
     async def pictures(self, request: Request, body: bytes, most: int) -> list[Upload]:
         """The pictures in a body: its bytes, the files of a form, or JSON with base64. Raises ``Problem``."""
@@ -103,7 +115,9 @@ async def form_of(headers: Headers, body: bytes) -> FormData:
 def clean_name(name: str | None) -> str:
     """A file's name as it is reported: its last part, without control characters, of a bearable length."""
     last = (name or "").replace("\\", "/").rpartition("/")[2]
-    return "".join(letter for letter in last if letter.isprintable())[:200].strip() or "picture"
+    shown = "".join(letter for letter in last if letter.isprintable())[:200]
+    # It travels as metadata of an object, where S3 takes 2 KB of ASCII in all.
+    return shown.encode("utf-8", "replace")[:500].decode("utf-8", "ignore").strip() or "picture"
 
 
 def _from_json(body: bytes) -> Upload:
@@ -123,39 +137,42 @@ def _from_json(body: bytes) -> Upload:
 
 
 _LATER = {"Retry-After": "1"}
+_CLOSE = {"Connection": "close"}
 
 
 def _announced(headers: Headers) -> int:
     text = headers.get("content-length", "0")
-    return int(text) if text.isdecimal() else 0
+    return int(text) if re.fullmatch("[0-9]{1,18}", text) else 0
 
 
 async def _read(request: Request, limit: int) -> bytes:
     parts: list[bytes] = []
-    size = 0
+    size, until = 0, time.monotonic() + BODY_SECONDS
     stream = request.stream()
     while True:
+        patience = max(0.0, min(IDLE_SECONDS, until - time.monotonic()))
         try:
-            part = await asyncio.wait_for(anext(stream), IDLE_SECONDS)
+            part = await asyncio.wait_for(anext(stream), patience)
         except StopAsyncIteration:
             return b"".join(parts)
         except TimeoutError:
-            raise Problem("timeout", f"nothing came for {IDLE_SECONDS:.0f} s; send the request again") from None
+            raise Problem(
+                "timeout", f"no more came for {patience:.0f} s; send the request again", headers=_CLOSE
+            ) from None
         size += len(part)
         if size > limit:
+            parts.clear()
+            await _drain(stream, limit)
             raise _too_large(limit)
         parts.append(part)
 
 
-async def _drain(request: Request, limit: int) -> None:
-    """Take in what is refused anyhow, up to a point: a client that still sends would not see the answer. One that
-    waits to be told to go on is answered at once."""
-    if "100-continue" in request.headers.get("expect", "").lower():
-        return
+async def _drain(stream: AsyncIterator[bytes], limit: int) -> None:
+    """Take in what is refused anyhow, up to a point: a client that still sends would not see the answer."""
     taken = 0
     try:
         async with asyncio.timeout(IDLE_SECONDS):
-            async for part in request.stream():
+            async for part in stream:
                 taken += len(part)
                 if taken > 4 * limit:
                     return
@@ -167,5 +184,5 @@ def _too_large(limit: int) -> Problem:
     return Problem(
         "too-large",
         f"more than {limit / 1e6:.0f} MB; make the picture smaller first",
-        headers={"Connection": "close"},
+        headers=_CLOSE,
     )

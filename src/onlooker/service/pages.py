@@ -23,7 +23,6 @@ from onlooker.models.cards import ModelCard, builtin_card
 from onlooker.service.api import Api
 from onlooker.service.bodies import OVERHEAD
 from onlooker.service.problems import Problem
-from onlooker.service.security import PASS_SECONDS, Pass
 from onlooker.service.site import Site
 
 HERE = Path(str(files("onlooker") / "service"))
@@ -54,6 +53,7 @@ class Pages:
             Route("/healthz", self.healthz, methods=["GET"]),
             Route("/readyz", self.readyz, methods=["GET"]),
             Route("/metrics", self.metrics, methods=["GET"]),
+            Mount("/static", _Static(directory=HERE / "static"), name="static"),
         ]
         if not self.site.settings.serve.website:
             return watching
@@ -63,14 +63,13 @@ class Pages:
             Route("/model", self.model_page, methods=["GET"]),
             Route("/samples/{name}", self.sample, methods=["GET"]),
             Route("/favicon.ico", self.icon, methods=["GET"]),
-            Mount("/static", _Static(directory=HERE / "static"), name="static"),
             *watching,
         ]
 
     async def page(self, request: Request) -> Response:
         """The page. Whoever opens it may use the API through it for some hours."""
         answer = HTMLResponse(fill((HERE / "templates" / "index.html").read_text("utf-8"), self._values()))
-        self._let_in(request, answer)
+        self.site.let_in(request, answer)
         return answer
 
     async def plain(self, request: Request) -> Response:
@@ -135,12 +134,6 @@ class Pages:
         values["keep_hours"] = f"{settings.serve.keep_hours:g}"
         values["max_mb"] = f"{settings.limits.max_bytes / 1e6:.0f}"
         return {**values, "settings": json.dumps(shown).replace("<", "\\u003c")}
-
-    def _let_in(self, request: Request, answer: Response) -> None:
-        secure = request.url.scheme == "https"
-        answer.set_cookie(
-            Pass.name, self.site.passes.make(), max_age=PASS_SECONDS, httponly=True, samesite="strict", secure=secure
-        )
 
 
 class _Static(StaticFiles):

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from starlette.requests import Request
+from starlette.responses import Response
 
 from onlooker.jobs.job import Jobs
 from onlooker.service.bodies import Bodies
 from onlooker.service.metrics import Metrics
 from onlooker.service.problems import Problem
 from onlooker.service.readers import Reader
-from onlooker.service.security import KeyFile, Limiter, Pass
+from onlooker.service.security import PASS_SECONDS, KeyFile, Limiter, Pass
 from onlooker.settings import Settings
 
 
@@ -64,6 +65,12 @@ class Site:
         request.state.client = client
         self.charge(client, pictures)
         return client
+
+    def let_in(self, request: Request, answer: Response) -> None:
+        """Give whoever opens a page a pass, by which the page may call the API."""
+        secure = request.url.scheme == "https"
+        value = self.passes.make()
+        answer.set_cookie(Pass.name, value, max_age=PASS_SECONDS, httponly=True, samesite="strict", secure=secure)
 
     def charge(self, client: str, pictures: int) -> None:
         """Take pictures from a client's rate. Raises ``Problem`` where it has used it up."""
