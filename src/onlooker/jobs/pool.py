@@ -1,13 +1,14 @@
 """Worker processes, started, fed and replaced: what reads pictures may be killed by one, what serves people may not."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
 import struct
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,11 +62,21 @@ class Pool:
     """``processes`` worker processes of ``task.threads`` threads each.
 
     A picture is refused at once with ``Busy`` where it would wait for a thread for longer than ``wait`` seconds, by how
-    long pictures took lately, or where ``backlog`` of them wait already.
+    long pictures took lately, or where ``backlog`` of them wait already. ``command`` runs a worker process, which is
+    given its ``Task`` as a last argument.
     """
 
-    def __init__(self, task: Task, processes: int = 1, *, backlog: int = 64, wait: float = 2.0) -> None:
+    def __init__(
+        self,
+        task: Task,
+        processes: int = 1,
+        *,
+        backlog: int = 64,
+        wait: float = 2.0,
+        command: Sequence[str] = (sys.executable, "-m", "onlooker.jobs.process"),
+    ) -> None:
         self.task, self.processes, self.backlog, self.wait = task, processes, backlog, wait
+        self._command = command
         self.model = ""
         self.restarts = 0
         self._ready: list[_Process] = []
@@ -92,7 +103,11 @@ class Pool:
             return
         self._started = asyncio.get_running_loop().create_future()
         self._keepers = [asyncio.create_task(self._keep()) for _ in range(self.processes)]
-        await self._started
+        try:
+            await self._started
+        except BaseException:
+            await self.stop()
+            raise
 
     async def stop(self) -> None:
         """Let the processes finish what they are at, and end."""
@@ -147,9 +162,7 @@ class Pool:
         while not self._end.is_set():
             begun = loop.time()
             running = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "onlooker.jobs.process",
+                *self._command,
                 msgspec.json.encode(self.task).decode(),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
@@ -167,7 +180,8 @@ class Pool:
             self.restarts += 1
             log.error(json.dumps({"event": "worker lost", "pid": running.pid, "code": code, "again_in": pause}))
             pause = 0.05 if loop.time() - begun > 10 else min(5.0, pause * 2)
-            await asyncio.sleep(pause)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._end.wait(), pause)
 
     async def _listen(self, process: _Process) -> None:
         """Read a process's frames until it ends; what it was given and did not answer is tried once more, alone."""

@@ -1,0 +1,152 @@
+"""A job's life: taken in, found, repeated, deleted, expired."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from onlooker.core.errors import ObjectMissing
+from onlooker.jobs.folder import FolderStore
+from onlooker.jobs.job import (
+    IdempotencyConflict,
+    Job,
+    JobOptions,
+    Jobs,
+    Ticket,
+    answer_key,
+    expire,
+    is_job,
+    job_of,
+    kept_key,
+    picture_key,
+    to_json,
+)
+from onlooker.jobs.objects import ObjectInfo
+from onlooker.jobs.sqlite import SqliteQueue
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Jobs:
+    return Jobs(FolderStore(tmp_path / "pictures"), SqliteQueue(tmp_path / "tasks.sqlite"))
+
+
+def test_a_picture_that_is_taken_in_waits_with_its_name_and_one_task(jobs: Jobs) -> None:
+    job = jobs.submit(b"picture", "Ä & %.jpg", JobOptions(keep=True))
+    stored = jobs.store.get(picture_key(job.id))
+    assert stored.data == b"picture"
+    ticket = Ticket.of(stored.info)
+    assert (ticket.name, ticket.options, ticket.digest) == ("Ä & %.jpg", JobOptions(keep=True), None)
+    assert jobs.find(job.id) == job
+    assert [job.id in message.body for message in jobs.queue.receive(10)] == [True]
+
+
+def test_no_task_is_sent_where_the_buckets_events_make_them(tmp_path: Path) -> None:
+    jobs = Jobs(FolderStore(tmp_path / "pictures"), SqliteQueue(tmp_path / "tasks.sqlite"), send=False)
+    job = jobs.submit(b"picture", "a", JobOptions())
+    assert jobs.start(job.id).status == "queued"
+    assert jobs.queue.depth() == (0, 0)
+
+
+def test_metadata_is_ascii_whatever_the_name(jobs: Jobs) -> None:
+    job = jobs.submit(b"x", "写真\n😀", JobOptions())
+    stored = jobs.store.head(picture_key(job.id))
+    assert stored is not None
+    assert all(value.isascii() and value.isprintable() for value in stored.metadata.values())
+
+
+def test_a_picture_that_came_without_a_ticket_is_named_by_its_key() -> None:
+    ticket = Ticket.of(ObjectInfo("shop/a.jpg", 3, NOW, "image/jpeg", {"job": "no json"}))
+    assert (ticket.name, ticket.created, ticket.options) == ("a.jpg", NOW, JobOptions())
+
+
+def test_a_repeated_request_is_the_same_job(jobs: Jobs) -> None:
+    first = jobs.submit(b"picture", "a", JobOptions(), idempotency="k")
+    assert jobs.submit(b"picture", "a", JobOptions(), idempotency="k").id == first.id
+    assert jobs.submit(b"picture", "a", JobOptions(), idempotency="other").id != first.id
+    with pytest.raises(IdempotencyConflict, match="another picture"):
+        jobs.submit(b"something else", "a", JobOptions(), idempotency="k")
+    assert jobs.store.get(picture_key(first.id)).data == b"picture"
+
+
+def test_a_repeated_request_at_the_same_time_is_the_same_job(jobs: Jobs) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: jobs.submit(b"p", "a", JobOptions(), idempotency="k").id, range(16)))
+    assert len(set(found)) == 1
+    assert [info.key for info in jobs.store.list("in/")] == [picture_key(found[0])]
+
+
+def test_ids_of_one_key_are_not_to_be_guessed_without_the_secret(jobs: Jobs) -> None:
+    other = Jobs(jobs.store, jobs.queue, secret=b"other")
+    same = Jobs(jobs.store, jobs.queue, secret=b"other")
+    ids = [each.submit(b"p", "a", JobOptions(), idempotency="k").id for each in (jobs, other, same)]
+    assert ids[0] != ids[1]
+    assert ids[1] == ids[2]
+
+
+def test_an_upload_starts_once_its_picture_has_come(jobs: Jobs) -> None:
+    job, form = jobs.form("a.jpg", JobOptions(keep=True), max_bytes=10)
+    with pytest.raises(ObjectMissing, match="send the form first"):
+        jobs.start(job)
+    assert isinstance(jobs.store, FolderStore)
+    key, metadata = jobs.store.verify_form(form.fields, 3)
+    jobs.store.put(key, b"abc", metadata=metadata)
+    assert jobs.start(job).status == "queued"
+    assert jobs.queue.depth() == (1, 0)
+    waiting = jobs.store.head(picture_key(job))
+    assert waiting is not None
+    assert Ticket.of(waiting).options.keep
+
+
+def test_deleting_takes_picture_answer_and_what_was_kept(jobs: Jobs) -> None:
+    job = jobs.submit(b"p", "a", JobOptions()).id
+    for key in (answer_key(picture_key(job)), kept_key(job)):
+        jobs.store.put(key, b'{"id": "x", "status": "done", "created": "2026-11-24T12:00:00Z"}')
+    assert jobs.delete(job)
+    assert list(jobs.store.list()) == []
+    assert jobs.find(job) is None
+    assert not jobs.delete(job)
+
+
+@pytest.mark.parametrize("name", ["", "x", "../secret", "A" * 32, "0" * 31, "0" * 33, "in/" + "0" * 32])
+def test_only_our_own_ids_are_looked_up(jobs: Jobs, name: str) -> None:
+    assert not is_job(name)
+    assert jobs.find(name) is None
+    assert not jobs.delete(name)
+
+
+def test_keys_of_jobs_and_of_other_pictures() -> None:
+    job = "0" * 32
+    assert job_of(picture_key(job)) == job
+    assert answer_key(picture_key(job)) == f"out/{job}.json"
+    assert job_of("in/holiday.jpg") is None
+    assert answer_key("in/holiday.jpg") == "in/holiday.jpg.json"
+    assert answer_key("shop/a.jpg") == "shop/a.jpg.json"
+
+
+def test_everything_expires(jobs: Jobs) -> None:
+    jobs.submit(b"p", "a", JobOptions())
+    jobs.store.put("out/a.json", b"{}")
+    jobs.store.put("kept/a.jpg", b"j")
+    jobs.store.put("other", b"stays")
+    now = datetime.now(UTC)
+    assert expire(jobs.store, now, keep=timedelta(hours=1)) == 0
+    assert expire(jobs.store, now + timedelta(hours=2), keep=timedelta(hours=1)) == 3
+    assert [info.key for info in jobs.store.list()] == ["other"]
+
+
+def test_a_job_as_json() -> None:
+    job = Job(id="0" * 32, status="queued", created=NOW)
+    assert to_json(job) == {
+        "id": "0" * 32,
+        "status": "queued",
+        "created": "2026-11-24T12:00:00Z",
+        "answered": None,
+        "expires": None,
+        "error": None,
+        "analysis": None,
+        "picture": None,
+        "timings": {},
+    }

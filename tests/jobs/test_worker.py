@@ -1,0 +1,316 @@
+"""Answering: once however often a task comes, nothing kept of what was deleted, no bystander blamed."""
+
+import json
+import threading
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from onlooker.analyzer import Analysis
+from onlooker.core.errors import StorageError
+from onlooker.core.faces import Faces
+from onlooker.jobs.events import Task
+from onlooker.jobs.folder import FolderStore
+from onlooker.jobs.job import JobOptions, Jobs, answer_key, kept_key, picture_key
+from onlooker.jobs.sqlite import SqliteQueue
+from onlooker.jobs.worker import Gate, Worker, answer, give_up, key_in, lost_reason, shown, without_exif
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Reads:
+    """Analyzes by script: every picture is 4 x 3 and has no face; counts how often it was asked."""
+
+    def __init__(self, during: Callable[[], object] = lambda: None, error: str | None = None) -> None:
+        self.asked: list[str] = []
+        self.during, self.error = during, error
+
+    def __call__(self, data: bytes, name: str) -> Analysis:
+        del data
+        self.asked.append(name)
+        self.during()
+        return Analysis(name, 4, 3, Faces.empty(), self.error)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, clock: Clock) -> Jobs:
+    return Jobs(FolderStore(tmp_path / "pictures"), SqliteQueue(tmp_path / "tasks.sqlite", clock=clock))
+
+
+def worker(jobs: Jobs, reads: Reads) -> Worker:
+    return Worker(jobs.store, jobs.queue, reads, gate=Gate(1), stop=threading.Event())
+
+
+def jpeg(orientation: int = 1) -> bytes:
+    """A picture 20 wide and 10 high, as stored, with EXIF."""
+    file = BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif[0x010F] = "a camera"
+    Image.new("RGB", (20, 10), (200, 10, 10)).save(file, "JPEG", exif=exif)
+    return file.getvalue()
+
+
+def test_a_picture_is_answered_and_goes(jobs: Jobs) -> None:
+    job = jobs.submit(b"p", "a.jpg", JobOptions()).id
+    assert answer(jobs.store, picture_key(job), Reads()) == "answered"
+    found = jobs.find(job)
+    assert found is not None
+    assert (found.status, found.error, found.picture) == ("done", None, None)
+    assert found.analysis == Analysis("a.jpg", 4, 3, Faces.empty()).to_dict()
+    assert found.answered is not None
+    assert found.expires is not None
+    assert found.created < found.answered < found.expires
+    assert [info.key for info in jobs.store.list()] == [answer_key(picture_key(job))]
+
+
+def test_a_picture_that_cannot_be_read_is_answered_by_its_sentence(jobs: Jobs) -> None:
+    job = jobs.submit(b"p", "a.jpg", JobOptions(keep=True)).id
+    assert answer(jobs.store, picture_key(job), Reads(error="no picture")) == "answered"
+    found = jobs.find(job)
+    assert found is not None
+    assert (found.status, found.error) == ("failed", "no picture")
+    assert list(jobs.store.list("in/")) == list(jobs.store.list("kept/")) == []
+
+
+def test_a_task_that_comes_again_is_answered_once(jobs: Jobs) -> None:
+    job, reads = jobs.submit(b"p", "a", JobOptions()).id, Reads()
+    assert answer(jobs.store, picture_key(job), reads) == "answered"
+    first = jobs.find(job)
+    # The worker died after its answer was there, before the picture went.
+    jobs.store.put(picture_key(job), b"p")
+    assert answer(jobs.store, picture_key(job), reads) == "already"
+    assert reads.asked == ["a"]
+    assert jobs.find(job) == first
+    assert list(jobs.store.list("in/")) == []
+
+
+def test_of_two_who_answer_at_once_one_writes(jobs: Jobs) -> None:
+    job = jobs.submit(b"p", "a", JobOptions()).id
+    both = threading.Barrier(2, timeout=10)
+    outcomes: list[str] = []
+    threads = [
+        threading.Thread(target=lambda: outcomes.append(answer(jobs.store, picture_key(job), Reads(both.wait))))
+        for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["already", "answered"]
+    assert jobs.find(job) is not None
+
+
+def test_what_is_deleted_while_it_is_looked_at_leaves_nothing(jobs: Jobs) -> None:
+    job = jobs.submit(jpeg(), "a", JobOptions(keep=True)).id
+    assert answer(jobs.store, picture_key(job), Reads(lambda: jobs.delete(job))) == "gone"
+    assert list(jobs.store.list()) == []
+
+
+def test_what_was_deleted_before_is_no_error(jobs: Jobs) -> None:
+    reads = Reads()
+    job = jobs.submit(b"p", "a", JobOptions()).id
+    jobs.delete(job)
+    worker(jobs, reads).one(jobs.queue.receive()[0])
+    assert reads.asked == []
+    assert jobs.queue.depth() == (0, 0)
+
+
+def test_a_picture_that_is_kept_is_upright_and_has_no_exif(jobs: Jobs) -> None:
+    job = jobs.submit(jpeg(orientation=6), "a", JobOptions(keep=True)).id
+    answer(jobs.store, picture_key(job), Reads())
+    found = jobs.find(job)
+    assert found is not None
+    assert found.picture == f"/v1/jobs/{job}/picture"
+    kept = jobs.store.get(kept_key(job))
+    assert kept.info.content_type == "image/jpeg"
+    with Image.open(BytesIO(kept.data)) as image:
+        assert image.size == (10, 20)
+        assert dict(image.getexif()) == {}
+    assert b"a camera" not in kept.data
+
+
+def test_stripping_keeps_the_pixels() -> None:
+    with Image.open(BytesIO(without_exif(jpeg()))) as image:
+        assert image.size == (20, 10)
+        pixel = image.convert("RGB").getpixel((5, 5))
+    assert isinstance(pixel, tuple)
+    assert abs(pixel[0] - 200) < 8
+
+
+def test_a_picture_of_no_job_is_answered_beside_it_and_stays(jobs: Jobs) -> None:
+    jobs.store.put("shop/a.jpg", b"p")
+    assert answer(jobs.store, "shop/a.jpg", Reads()) == "answered"
+    assert answer(jobs.store, "shop/a.jpg", Reads()) == "already"
+    record = json.loads(jobs.store.get("shop/a.jpg.json").data)
+    assert record["status"] == "done"
+    assert record["expires"] is None
+    assert jobs.store.get("shop/a.jpg").data == b"p"
+
+
+def test_a_message_is_acknowledged_only_after_its_answer(jobs: Jobs, clock: Clock) -> None:
+    job = jobs.submit(b"p", "a", JobOptions()).id
+
+    def fails() -> None:
+        raise StorageError("the store is down")
+
+    message = jobs.queue.receive(lease=10)[0]
+    with pytest.raises(StorageError):
+        worker(jobs, Reads(fails)).one(message)
+    clock.now += 11
+    again = jobs.queue.receive(lease=10)[0]
+    assert again.receives == 2
+    worker(jobs, Reads()).one(again)
+    found = jobs.find(job)
+    assert found is not None
+    assert found.status == "done"
+    assert jobs.queue.depth() == (0, 0)
+
+
+def test_a_picture_that_stops_every_worker_is_given_up_and_its_job_says_so(jobs: Jobs, clock: Clock) -> None:
+    job = jobs.submit(b"p", "a", JobOptions()).id
+    for _ in range(jobs.queue.max_receives):
+        assert len(jobs.queue.receive(lease=10)) == 1
+        clock.now += 11  # whoever had it is gone
+    assert jobs.queue.receive(lease=10) == []
+    busy = worker(jobs, Reads())
+    busy.bury()
+    found = jobs.find(job)
+    assert found is not None
+    assert (found.status, found.analysis) == ("failed", None)
+    assert found.error == lost_reason(jobs.queue.max_receives)
+    assert list(jobs.store.list("in/")) == []
+    assert jobs.queue.dead_letters is not None
+    assert sum(jobs.queue.dead_letters.depth()) == 1
+    busy.bury()
+    assert jobs.find(job) == found
+
+
+def test_a_dead_letter_does_not_undo_an_answer(jobs: Jobs) -> None:
+    job = jobs.submit(b"p", "a", JobOptions()).id
+    answer(jobs.store, picture_key(job), Reads())
+    assert not give_up(jobs.store, picture_key(job), "lost")
+    jobs.store.put(picture_key(job), b"p")
+    assert not give_up(jobs.store, picture_key(job), "lost")
+    found = jobs.find(job)
+    assert found is not None
+    assert found.status == "done"
+
+
+def test_a_message_that_is_no_task_is_left_to_the_dead_letters(jobs: Jobs, caplog: pytest.LogCaptureFixture) -> None:
+    jobs.queue.send("good morning")
+    worker(jobs, Reads()).one(jobs.queue.receive(lease=10)[0])
+    assert sum(jobs.queue.depth()) == 1
+    assert "no task" in caplog.text
+
+
+def test_which_key_a_task_means() -> None:
+    class Bucket:
+        url = "s3://shop/faces"
+
+    store: object = Bucket()
+    job = "0" * 32
+
+    def key(task: Task) -> str | None:
+        return key_in(store, task)  # type: ignore[arg-type]
+
+    assert key(Task(job=job)) == f"in/{job}"
+    assert key(Task(job="../x")) is None
+    assert key(Task(bucket="shop", key=f"faces/in/{job}")) == f"in/{job}"
+    assert key(Task(bucket="other", key=f"faces/in/{job}")) is None
+    assert key(Task(bucket="shop", key="elsewhere/a.jpg")) is None
+    assert key(Task(bucket="shop", key="faces/a.jpg.json")) is None
+    assert key(Task(bucket="shop", key="faces/kept/a.jpg")) is None
+
+
+def test_a_log_does_not_hold_what_opens_an_answer() -> None:
+    job = "0123456789abcdef" * 2
+    assert shown(picture_key(job)) == "01234567"
+    assert shown("shop/a.jpg") == "shop/a.jpg"
+
+
+def test_a_gate_lets_some_through_together_and_one_alone() -> None:
+    gate = Gate(2)
+    inside: list[int] = []
+    most, alone_with = [0], [0]
+    lock = threading.Lock()
+
+    def visit(*, alone: bool) -> None:
+        with gate.turn(alone=alone):
+            with lock:
+                inside.append(1)
+                most[0] = max(most[0], len(inside))
+                if alone:
+                    alone_with[0] = max(alone_with[0], len(inside))
+            threading.Event().wait(0.002)
+            with lock:
+                inside.pop()
+
+    threads = [threading.Thread(target=visit, kwargs={"alone": n % 5 == 0}) for n in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in threads)
+    assert most[0] == 2
+    assert alone_with[0] == 1
+    assert not gate.busy
+
+
+def test_a_worker_keeps_its_lease_while_it_reads_and_ends_when_told(tmp_path: Path) -> None:
+    jobs = Jobs(FolderStore(tmp_path / "pictures"), SqliteQueue(tmp_path / "tasks.sqlite"))
+    jobs.submit(b"p", "slow", JobOptions())
+    stop, reading, go_on = threading.Event(), threading.Event(), threading.Event()
+
+    def slowly() -> None:
+        reading.set()
+        go_on.wait(20)
+
+    busy = Worker(jobs.store, jobs.queue, Reads(slowly), gate=Gate(1), stop=stop, lease=0.3)
+    running = threading.Thread(target=busy.run)
+    running.start()
+    assert reading.wait(20)
+    extended = [jobs.queue.receive(wait=0.35) for _ in range(3)]  # three times the lease: never handed out again
+    stop.set()
+    go_on.set()
+    running.join(20)
+    assert not running.is_alive()
+    assert extended == [[], [], []]
+    assert len(list(jobs.store.list("out/"))) == 1
+    assert jobs.queue.depth() == (0, 0)
+
+
+def test_a_picture_that_hangs_gives_its_worker_up(tmp_path: Path) -> None:
+    jobs = Jobs(FolderStore(tmp_path / "pictures"), SqliteQueue(tmp_path / "tasks.sqlite"))
+    jobs.submit(b"p", "endless", JobOptions())
+    stop, hung = threading.Event(), threading.Event()
+    busy = Worker(
+        jobs.store,
+        jobs.queue,
+        Reads(lambda: hung.wait(20)),
+        gate=Gate(1),
+        stop=stop,
+        lease=0.2,
+        patience=0.3,
+        hung=hung.set,
+    )
+    running = threading.Thread(target=busy.run)
+    running.start()
+    assert hung.wait(20)
+    stop.set()
+    running.join(20)
+    assert not running.is_alive()
