@@ -1,10 +1,10 @@
-# The README's two commands: `make run` and `make test`. Both set up everything they need in .venv, from nothing.
+# The README's commands: `make run`, `make serve`, `make test`. All set up everything they need in .venv, from nothing.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check format clean
+.PHONY: run serve test check format clean
 
 run: $(VENV)/.installed
 	@test -e $(VENV)/.tried-yunet || { touch $(VENV)/.tried-yunet; \
@@ -12,6 +12,9 @@ run: $(VENV)/.installed
 	@rm -rf out
 	$(BIN)/onlooker analyze samples/group.jpg --annotate out
 	@echo "open out/group.jpg.annotated.jpg; then try your own: $(BIN)/onlooker analyze PATH"
+
+serve: $(VENV)/.installed
+	$(BIN)/onlooker serve
 
 test: $(VENV)/.installed-dev check
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
