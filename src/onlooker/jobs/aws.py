@@ -86,13 +86,13 @@ def is_amazon(endpoint: str) -> bool:
 def sentences(where: str, doing: str, right: str, endpoint: str) -> Iterator[None]:
     """Errors of boto3 as ``StorageError``: ``where`` is the address, ``doing`` what was tried (may say which key),
     ``right`` the permission that it needs."""
-    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+    from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004
 
     try:
         yield
     except ClientError as error:
         raise refused(where, doing, right, error.response) from None
-    except (HTTPClientError, OSError) as error:
+    except (ConnectionError, HTTPClientError, OSError) as error:
         kind = type(error).__name__
         raise StorageError(
             f"{where}: {doing} failed, as {endpoint} cannot be reached ({kind}); check the network and the endpoint"

@@ -52,7 +52,7 @@ class SqsQueue:
         self._held: dict[str, tuple[str, float]] = {}
         self._lock = threading.Lock()
 
-    @property
+    @cached_property
     def max_receives(self) -> int:
         """See ``Queue``; from the queue's redrive policy, asked for once. Without one there is no end."""
         return int(self._redrive.get("maxReceiveCount", 2**31))
