@@ -1,7 +1,7 @@
 """Reasons why the age and gender of a face are less certain than the model's own figures say.
 
-Each threshold lies where ``benchmarks/quality.py`` finds the error of age or gender half as large again as the set's
-own; ``docs/decisions/0006-quality.md`` shows the figures.
+The thresholds lie where ``benchmarks/quality.py`` finds the error of age or gender half as large again as the set's
+own, or where the set ends; ``docs/decisions/0006-quality.md`` shows the figures.
 """
 
 from typing import Literal, get_args
@@ -16,19 +16,21 @@ DOUBTS: tuple[Doubt, ...] = get_args(Doubt)
 """The reasons, in the order in which they are given."""
 
 SMALL = 27.0
-"""Height in pixels, on the original picture, under which a face is small."""
+"""Height in pixels, on the original picture, under which a face is small: gender is wrong half as often again there."""
 
-BLURRED = 23.0
-"""Sharpness, 0 to 100, under which a face is blurred."""
+BLURRED = 30.0
+"""Sharpness, 0 to 100, under which a face is blurred: between where a blur and where few pixels enlarged tell."""
 
 DARK = 11.0
-"""Brightness, 0 to 100, under which a face is dark."""
+"""Brightness, 0 to 100, under which a face is dark: no skin is, in the light of a common photograph."""
 
 TURNED_YAW, TURNED_PITCH = 45.0, 20.0
-"""Degrees to either side, and up or down, over which a face is turned."""
+"""Degrees to either side, and up or down, over which a face is turned: no error grows up to there, but the training
+data shows hardly a face beyond."""
 
 YOUNG_AGE, YOUNG = 7, 0.5
-"""A face is young where the probability of an age under the first, in years, is at least the second."""
+"""A face is young where the probability of an age under the first, in years, is at least the second: more than a quarter
+of the genders are wrong then, next to it no more than of anyone."""
 
 _LEAST_SPREAD = 0.02
 """Five points that spread over less than this share of the face's longest extent, either way, are not a face's."""
