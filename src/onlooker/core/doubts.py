@@ -29,8 +29,8 @@ TURNED_YAW, TURNED_PITCH = 45.0, 20.0
 data shows hardly a face beyond."""
 
 YOUNG_AGE, YOUNG = 7, 0.5
-"""A face is young where the probability of an age under the first, in years, is at least the second: more than a quarter
-of the genders are wrong then, next to it no more than of anyone."""
+"""A face is young where the probability of an age under the first, in years, is at least the second: more than
+a quarter of the genders are wrong then, next to it no more than of anyone."""
 
 _LEAST_SPREAD = 0.02
 """Five points that spread over less than this share of the face's longest extent, either way, are not a face's."""
