@@ -10,12 +10,12 @@ import { submit } from "./upload.js";
 import { capital, count, megabytes, refusal, result, settings, until } from "./words.js";
 
 const HELP = "It helps when faces are in view from the front, evenly lit, and at least some 30 pixels high.";
-const COPY = "Your browser cannot show this kind of file. You see the server’s copy, which is kept until the answer goes.";
+const COPY = "Your browser cannot show this kind of file. You see the server’s copy, kept until the answer goes.";
 
 let made = 0;
 
 export class PictureCard {
-  /** `onChange` hears each change of `state`: waiting, working, done, failed or gone; `onAgain` asks for another run. */
+  /** `onChange` hears each change of `state` (waiting, working, done, failed, gone), `onAgain` the wish to run again. */
   constructor(file, { onChange, onAgain }) {
     Object.assign(this, { file, onChange, onAgain, state: "waiting", analysis: null, job: null, shown: null });
     const id = `picture-${++made}`;
@@ -70,7 +70,8 @@ export class PictureCard {
     bitmap.close();
     if (pixels > settings.max_pixels) {
       const most = `${Math.round(settings.max_pixels / 1e6)} megapixels is the most`;
-      throw new Problem(`This picture has ${Math.round(pixels / 1e6)} megapixels, and ${most}. Make it smaller first.`, { again: false });
+      const sentence = `This picture has ${Math.round(pixels / 1e6)} megapixels, and ${most}. Make it smaller first.`;
+      throw new Problem(sentence, { again: false });
     }
     await this.show(this.file);
   }
@@ -108,7 +109,8 @@ export class PictureCard {
     const { faces, found, width, height } = analysis;
     const seconds = ["decode", "detect", "estimate"].reduce((sum, step) => sum + (this.job.timings?.[step] ?? 0), 0);
     const took = seconds ? ` · read in ${seconds < 0.1 ? "under 0.1" : seconds.toFixed(1)} s` : "";
-    this.move("done", `${faces.length ? count(faces.length, "face") : "No face"} · ${width} × ${height}${took}`, this.actions());
+    const many = faces.length ? count(faces.length, "face") : "No face";
+    this.move("done", `${many} · ${width} × ${height}${took}`, this.actions());
     const mat = this.stage();
     const side = el("div", { class: "side" });
     if (!faces.length) {
@@ -134,7 +136,8 @@ export class PictureCard {
     const name = stem(this.file.name);
     const item = (word, work) =>
       el("button", { type: "button", class: "item", onclick: () => ((menu.open = false), work()) }, word);
-    const picture = async (type, ending) => save(await annotated(this.shown, this.analysis, type), `${name}-faces.${ending}`, type);
+    const picture = async (type, ending) =>
+      save(await annotated(this.shown, this.analysis, type), `${name}-faces.${ending}`, type);
     const list = el("div", { class: "items" });
     if (this.shown) {
       list.append(item("Marked picture, JPEG", () => picture("image/jpeg", "jpg")));
@@ -149,7 +152,9 @@ export class PictureCard {
       menu.open = false;
       summary.focus();
     });
-    menu.addEventListener("focusout", (event) => !menu.contains(event.relatedTarget) && event.relatedTarget && (menu.open = false));
+    menu.addEventListener("focusout", ({ relatedTarget: next }) => {
+      if (next && !menu.contains(next)) menu.open = false;
+    });
     if (!this.shown || !this.analysis.faces.length) return [menu];
     return [button("Share card", "card", () => openShare(this.analysis, this.shown), "small"), menu];
   }
@@ -161,7 +166,8 @@ export class PictureCard {
       this.analysis = null;
       this.forget();
       this.body.replaceChildren();
-      this.move("gone", "Gone: the picture and its answer are deleted from the server, and from this page.", this.dismiss("Dismiss"));
+      const sentence = "Gone: the picture and its answer are deleted from the server, and from this page.";
+      this.move("gone", sentence, this.dismiss("Dismiss"));
       announce(`${this.file.name} and its answer are deleted.`);
       this.node.focus();
     } catch (error) {
@@ -174,9 +180,14 @@ export class PictureCard {
     const again = !(error instanceof Problem) || error.again;
     const sentence = error instanceof Problem ? error.message : `Something went wrong in the page (${error.message}).`;
     this.body.replaceChildren();
-    const retry = again ? [button("Try again", "again", () => this.onAgain(this), "small")] : [];
+    const retry = again ? [button("Try again", "again", () => this.retry(), "small")] : [];
     this.move("failed", sentence, [...retry, ...this.dismiss("Dismiss")]);
     announce(`${this.file.name}: ${sentence}`);
+  }
+
+  retry() {
+    this.move("waiting", "Waiting its turn", this.dismiss("Cancel"));
+    this.onAgain(this);
   }
 
   /** Take the card away, and from the server what has reached it. */
@@ -189,7 +200,8 @@ export class PictureCard {
 
   dismiss(word) {
     const onclick = () => (this.state === "working" ? this.control.abort() : this.leave());
-    return [el("button", { type: "button", class: "quiet square", title: word, "aria-label": `${word}: ${this.file.name}`, onclick }, icon("close"))];
+    const named = { title: word, "aria-label": `${word}: ${this.file.name}` };
+    return [el("button", { type: "button", class: "quiet square", onclick, ...named }, icon("close"))];
   }
 
   forget() {

@@ -14,7 +14,10 @@ export function openDialog(title, body, onClose = () => {}) {
   );
   const before = document.activeElement;
   close.addEventListener("click", () => dialog.close());
-  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  dialog.addEventListener("pointerdown", ({ clientX, clientY }) => {
+    const { left, top, right, bottom } = dialog.getBoundingClientRect();
+    if (clientX < left || clientX > right || clientY < top || clientY > bottom) dialog.close();
+  });
   dialog.addEventListener("close", () => {
     onClose();
     dialog.remove();

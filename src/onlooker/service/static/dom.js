@@ -27,7 +27,8 @@ export function icon(name) {
 
 /** A button with an icon and a word. */
 export function button(word, drawing, onclick, kind = "") {
-  return el("button", { type: "button", class: `button ${kind}`.trim(), onclick }, drawing ? icon(drawing) : null, word);
+  const picture = drawing ? icon(drawing) : null;
+  return el("button", { type: "button", class: `button ${kind}`.trim(), onclick }, picture, word);
 }
 
 /** Say something to those who listen rather than look. */

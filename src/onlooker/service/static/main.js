@@ -49,7 +49,8 @@ function tally() {
   const done = answers();
   const faces = done.reduce((sum, { faces: each }) => sum + each.length, 0);
   const unfinished = there.filter(({ state }) => state === "waiting" || state === "working").length;
-  const head = unfinished ? `${there.length - unfinished} of ${count(there.length, "picture")}` : count(there.length, "picture");
+  const all = count(there.length, "picture");
+  const head = unfinished ? `${there.length - unfinished} of ${all}` : all;
   by("results-title").textContent = done.length ? `${head}, ${count(faces, "face")}` : head;
   by("totals-buttons").hidden = done.length < 2;
   by("cards").classList.toggle("many", there.length > 1);
@@ -104,7 +105,9 @@ function offerSamples() {
   for (const { url, name, title, alt } of settings.samples) {
     const take = async () => {
       try {
-        const blob = await (await fetch(url)).blob();
+        const answer = await fetch(url);
+        if (!answer.ok) throw new Error(answer.statusText);
+        const blob = await answer.blob();
         add([new File([blob], name, { type: blob.type })]);
       } catch {
         say("The sample did not come. Check the connection, then try again.");

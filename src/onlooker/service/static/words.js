@@ -58,18 +58,21 @@ export function result(analysis) {
     return `${count(faces.length, "face")} in ${source}: ${Math.min(...ages)} to ${Math.max(...ages)} years`;
   }
   const listed = ages.length > 1 ? `${ages.slice(0, -1).join(", ")} and ${ages.at(-1)}` : `${ages[0]}`;
-  return `${count(faces.length, "face")} in ${source}: ${listed} ${listed === "1" ? "year" : "years"}`;
+  const unit = listed === "1" ? "year" : "years";
+  return `${count(faces.length, "face")} in ${source}: ${listed} ${unit}`;
 }
 
 export function megabytes(bytes) {
-  return bytes < 1e5 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+  if (bytes < 1e5) return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
+  return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
 }
 
 /** A sentence about a file that need not be sent at all, or null. */
 export function refusal(file) {
   if (!file.size) return "The file is empty. Choose the picture itself, not a folder or a placeholder.";
   if (file.size <= settings.max_bytes) return null;
-  return `This file has ${megabytes(file.size)}, and ${megabytes(settings.max_bytes)} is the most. Make it smaller first.`;
+  const most = `${megabytes(settings.max_bytes)} is the most`;
+  return `This file has ${megabytes(file.size)}, and ${most}. Make it smaller first.`;
 }
 
 /** When something ends, as a person says it: "in 23 hours". */
