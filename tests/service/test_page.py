@@ -185,6 +185,24 @@ def test_without_a_reason_an_open_gender_was_too_close_to_call(page: Page) -> No
     assert page.one(".why").text == "gender too close to call"
 
 
+def test_pointing_at_a_box_brings_its_row_into_view_and_leaves_the_page_where_it_is(page: Page) -> None:
+    face = CANNED["faces"][1]
+    boxes = [[10 + 50 * (i % 10), 20 + 60 * (i // 10), 45 + 50 * (i % 10), 62 + 60 * (i // 10)] for i in range(40)]
+    canned(page, {**CANNED, "faces": [{**face, "box": box} for box in boxes]})
+    inside = """const [row, list] = [".face", ".faces"].map((one) => [...document.querySelectorAll(one)].at(-1));
+    const [own, all] = [row, list].map((node) => node.getBoundingClientRect());
+    return own.top >= all.top - 1 && own.bottom <= all.bottom + 1;"""
+    assert page.script(inside) is False
+    before = page.script(
+        """const at = scrollY;
+        [...document.querySelectorAll(".box")].find((box) => box.textContent === "40")
+          .dispatchEvent(new PointerEvent("pointerenter", { pointerType: "mouse" }));
+        return at;"""
+    )
+    assert page.script(inside) is True
+    assert page.script("return scrollY") == before
+
+
 def test_box_and_row_light_each_other_up(page: Page) -> None:
     canned(page)
     page.all(".box")[-1].click()  # the smallest lies on top
@@ -226,6 +244,7 @@ def test_a_failed_card_can_be_dismissed(page: Page, broken: Path) -> None:
     page.card("failed").find_element("css selector", "[aria-label='Dismiss: broken.jpg']").click()
     page.wait(lambda: not page.all(".card"))
     assert not page.one("#results").is_displayed()
+    assert page.one(".samples").is_displayed()
 
 
 def test_a_file_that_is_too_large_or_empty_is_never_sent(page: Page) -> None:

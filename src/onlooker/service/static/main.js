@@ -19,8 +19,6 @@ function add(files) {
   const added = files.map((file) => new PictureCard(file, { onChange: tally, onAgain: enqueue }));
   cards.unshift(...added);
   by("cards").prepend(...added.map((card) => card.node));
-  by("results").hidden = false;
-  document.body.classList.add("busy");
   tally();
   if (files.length > 1) announce(`${files.length} pictures on their way.`);
   added.forEach(enqueue);
@@ -55,6 +53,7 @@ function tally() {
   by("totals-buttons").hidden = done.length < 2;
   by("cards").classList.toggle("many", there.length > 1);
   by("results").hidden = !there.length;
+  document.body.classList.toggle("busy", there.length > 0);
 }
 
 /** Dropped folders have no bytes of their own; they are left out, and that is said. */

@@ -21,7 +21,11 @@ export function mark(stage, analysis, image) {
   };
   pairs.forEach((pair, index) => {
     pair.forEach((node, side) => {
-      node.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && light(index));
+      node.addEventListener("pointerenter", (event) => {
+        if (event.pointerType !== "mouse") return;
+        light(index);
+        if (!side) reveal(rows, pair[1]);
+      });
       node.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && light(chosen));
       node.addEventListener("click", () => choose(index, side ? "row" : "box"));
     });
@@ -33,6 +37,12 @@ export function mark(stage, analysis, image) {
   boxes.append(...pairs.map(([node]) => node).sort((a, b) => b.dataset.area - a.dataset.area));
   stage.append(boxes);
   return rows;
+}
+
+/** Scroll a list, and never the page, until a row of it is seen. */
+function reveal(list, row) {
+  const [all, own] = [list, row].map((node) => node.getBoundingClientRect());
+  list.scrollTop += Math.min(0, own.top - all.top) + Math.max(0, own.bottom - all.bottom);
 }
 
 function box(face, number, { width, height }) {
