@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from onlooker.cli.sources import annotated_path, expand, free_path
+from onlooker.cli.sources import AHEAD, Item, Remote, annotated_path, expand, fetched, free_path
+from onlooker.core.errors import StorageError
+from onlooker.jobs.folder import FolderStore
+from onlooker.jobs.objects import StoredObject
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -19,10 +22,10 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def names(*paths: str) -> list[str | bytes]:
+def names(*paths: str) -> list[str]:
     found = list(expand(paths))
     assert all(name == source for name, source in found)
-    return [source for _, source in found]
+    return [name for name, _ in found]
 
 
 def test_a_folder_gives_its_pictures_sorted_and_then_those_of_its_folders(tmp_path: Path) -> None:
@@ -67,6 +70,12 @@ def test_a_dash_is_the_bytes_on_standard_input(monkeypatch: pytest.MonkeyPatch) 
         ("f/sub/a.jpg", ["-", "f/"], "sub/a.jpg.annotated.jpg"),
         ("../other/a.jpg", ["../other/a.jpg"], "a.jpg.annotated.jpg"),
         ("-", ["-"], "stdin.annotated.jpg"),
+        ("s3://shop/a/b/c.jpg", ["s3://shop/a"], "b/c.jpg.annotated.jpg"),
+        ("s3://shop/a/b/c.jpg", ["f", "s3://shop/a/b/", "s3://shop"], "c.jpg.annotated.jpg"),
+        ("s3://shop/a/b/c.jpg", ["s3://shop"], "a/b/c.jpg.annotated.jpg"),
+        ("s3://shop/a/b/c.jpg", ["s3://shop/a/b/c.jpg"], "c.jpg.annotated.jpg"),
+        ("s3://shop/a/../../..//./c.jpg", ["s3://shop"], "a/c.jpg.annotated.jpg"),
+        ("s3://shop/..", ["s3://shop"], "picture.annotated.jpg"),
     ],
 )
 def test_an_annotated_picture_lies_where_its_source_lies_below_its_root(
@@ -86,3 +95,39 @@ def test_sources_that_would_share_an_annotated_picture_get_one_each() -> None:
         "x.png.annotated.jpg",
         "x.png.3.annotated.jpg",
     ]
+
+
+class Counted(FolderStore):
+    """A store that counts what is fetched from it."""
+
+    fetches = 0
+
+    def get(self, key: str) -> StoredObject:
+        self.fetches += 1
+        if key == "refused":
+            raise StorageError("no rights")
+        return super().get(key)
+
+
+def test_pictures_in_buckets_are_fetched_a_few_ahead_and_come_in_order(tmp_path: Path) -> None:
+    store = Counted(tmp_path / "store")
+    for n in range(30):
+        store.put(f"{n}", f"{n}".encode())
+    items: list[Item] = [(f"s3://shop/{n}", Remote(store, f"{n}")) for n in range(30)]
+    items[3:3] = [("local.jpg", "local.jpg"), ("-", b"standard input"), ("s3://shop/gone", Remote(store, "gone"))]
+    arriving = fetched(items)
+    assert next(arriving) == ("s3://shop/0", b"0")
+    assert store.fetches <= AHEAD + 1
+    rest = list(arriving)
+    assert rest[2:5] == [("local.jpg", "local.jpg"), ("-", b"standard input"), ("s3://shop/gone", "s3://shop/gone")]
+    assert [source for _, source in rest[:2] + rest[5:]] == [f"{n}".encode() for n in range(1, 30)]
+    assert store.fetches == 31
+
+
+def test_a_bucket_that_fails_ends_it(tmp_path: Path) -> None:
+    store = Counted(tmp_path / "store")
+    store.put("a", b"a")
+    arriving = fetched([("a", Remote(store, "a")), ("b", Remote(store, "refused")), ("a", Remote(store, "a"))])
+    assert next(arriving) == ("a", b"a")
+    with pytest.raises(StorageError, match="no rights"):
+        next(arriving)

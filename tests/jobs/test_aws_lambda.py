@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from onlooker.analyzer import Analyzer
 from onlooker.core.errors import ConfigError, ModelError
 from onlooker.core.faces import Picture8
 from onlooker.jobs import aws_lambda
@@ -80,7 +81,8 @@ def test_a_task_of_ours_is_answered_in_the_store_that_is_set(folder: FolderStore
 def test_the_model_is_loaded_when_it_is_needed_and_once(
     folder: FolderStore, noisy: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loads, make = [], aws_lambda.Analyzer
+    loads: list[int] = []
+    make = Analyzer
 
     def counted(*args: Any, **more: Any) -> Any:
         loads.append(more["max_faces"])
@@ -197,7 +199,7 @@ def test_a_picture_that_came_is_answered_whichever_way_its_event_went(
     answers: Container, shop: ObjectStore, samples: Path, way: str
 ) -> None:
     job = waiting(shop, (samples / "eileen_collins.png").read_bytes())
-    expected = {"batchItemFailures": []} if "SQS" in way else None
+    expected: dict[str, list[str]] | None = {"batchItemFailures": []} if "SQS" in way else None
     found = answers.invoke(WAYS[way](s3(picture_key(job), bucket="pictures")))
     assert (found.returned, found.error) == (expected, None)
     (line,) = found.log

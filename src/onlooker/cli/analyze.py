@@ -3,10 +3,14 @@
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from onlooker.cli.options import detector_options, progress
+
+if TYPE_CHECKING:
+    from onlooker.cli.sources import Remote
 
 
 @click.command(name="analyze")
@@ -21,9 +25,10 @@ from onlooker.cli.options import detector_options, progress
 )
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False),
     metavar="FILE",
-    help="Write there instead of standard output; an existing jsonl or csv file is continued where it ends.",
+    help="Write there, a file or s3://bucket/key (at the end), instead of standard output; existing jsonl or csv "
+    "output is continued where it ends.",
 )
 @click.option(
     "--annotate",
@@ -35,7 +40,7 @@ from onlooker.cli.options import detector_options, progress
 def command(
     paths: tuple[str, ...],
     kind: str,
-    output: Path | None,
+    output: str | None,
     annotate: Path | None,
     detector: str,
     min_face: float,
@@ -45,12 +50,13 @@ def command(
 ) -> None:
     """Find every face in PATH and print its age, with an interval, and its gender.
 
-    PATH is a picture, a folder (all pictures below it), or - for the bytes of a picture on standard input. A picture
-    that cannot be read is reported in its place and the others are done; the exit code is then 2.
+    PATH is a picture, a folder (all pictures below it), s3://bucket/prefix (a picture, or all below it), or - for the
+    bytes of a picture on standard input. A picture that cannot be read is reported in its place and the others are
+    done; the exit code is then 2.
     """
     from onlooker.analyzer import Analyzer
     from onlooker.cli.output import as_written, open_output
-    from onlooker.cli.sources import annotated_path, expand, free_path
+    from onlooker.cli.sources import annotated_path, expand, fetched, free_path
 
     analyzer = Analyzer(detector, Path(model) if model else None, min_face=min_face, aligned=aligned, workers=workers)
     started = time.monotonic()
@@ -60,10 +66,10 @@ def command(
         named = list(expand(paths))
         items = [(name, source) for name, source in named if as_written(name) not in already]
         skipped = len(named) - len(items)
-        inputs = {name: source for name, source in reversed(items) if annotate and isinstance(source, bytes)}
+        inputs = {name: source for name, source in reversed(items) if annotate and not isinstance(source, str)}
         shown = output is not None or not sys.stdout.isatty()
         with progress("analyzing", len(items), shown=shown) as step:
-            for analysis in analyzer.stream(items):
+            for analysis in analyzer.stream(fetched(items)):
                 # The marked picture first: what stands in the output is then done in whole.
                 if annotate and analysis.error is None:
                     name = analysis.source
@@ -85,13 +91,15 @@ def command(
         raise click.exceptions.Exit(2)
 
 
-def _annotate(source: str | bytes, faces: object, target: Path) -> None:
+def _annotate(source: "str | bytes | Remote", faces: object, target: Path) -> None:
+    from onlooker.cli.sources import Remote
     from onlooker.core.faces import Faces
     from onlooker.media.draw import save_annotated
     from onlooker.media.images import Picture
 
     assert isinstance(faces, Faces)
-    save_annotated(Picture.open(source).decode(), faces, target)
+    data = source.fetch() if isinstance(source, Remote) else source
+    save_annotated(Picture.open(data).decode(), faces, target)
 
 
 def _count(n: int, noun: str) -> str:

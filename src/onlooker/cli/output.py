@@ -5,17 +5,26 @@ import io
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Protocol, TextIO
 
 from onlooker.analyzer import Analysis
-from onlooker.core.errors import InputError
+from onlooker.cli.sources import BUCKET, split_address
+from onlooker.core.errors import InputError, ObjectMissing, StorageError
 from onlooker.core.faces import Face
+from onlooker.jobs.objects import ObjectStore
 
 CSV_COLUMNS = ["source", "width", "height", "face", "x1", "y1", "x2", "y2", "score"]
 CSV_COLUMNS += ["age", "age_low", "age_high", "p_female", "gender"]
 CSV_COLUMNS += ["yaw", "pitch", "roll", "face_height", "brightness", "sharpness", "doubts", "error"]
+
+_CONTENT_TYPES = {
+    "jsonl": "application/x-ndjson",
+    "csv": "text/csv; charset=utf-8",
+    "table": "text/plain; charset=utf-8",
+}
 
 
 class Writer(Protocol):
@@ -116,28 +125,68 @@ def _whole(stream: TextIO, text: str) -> None:
     stream.flush()
 
 
-@contextmanager
-def open_output(kind: str, path: Path | None) -> Iterator[tuple[Writer, frozenset[str]]]:
-    """A writer of the form ``kind`` to a file or standard output, and the pictures an existing file holds already.
+Opened = tuple[Writer, frozenset[str]]
+"""A writer, and the pictures that what it continues holds already."""
 
-    An existing ``jsonl`` or ``csv`` file is continued after its last whole picture. Raises ``InputError`` where it is
-    something else, or cannot be written.
+
+@contextmanager
+def open_output(kind: str, target: str | Path | None) -> Iterator[Opened]:
+    """A writer of the form ``kind`` to a file, to ``s3://bucket/key`` or to standard output, and the pictures an
+    existing file holds already.
+
+    An existing ``jsonl`` or ``csv`` file is continued after its last whole picture. An object is written when all is
+    done or the work is interrupted. Raises ``InputError`` where it is something else, or cannot be written.
     """
-    if path is None:
+    if target is None:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
         yield _writer(kind, sys.stdout, fresh=True), frozenset()
         return
+    remote = str(target).startswith(BUCKET)
+    with _in_bucket(kind, str(target)) if remote else _in_file(kind, Path(target), str(target)) as opened:
+        yield opened
+
+
+@contextmanager
+def _in_file(kind: str, path: Path, shown: str) -> Iterator[Opened]:
     try:
-        done, keep, again = _already(kind, path)
+        done, keep, again = _already(kind, path, shown)
         stream = path.open("r+" if keep else "w", encoding="utf-8", errors="backslashreplace", newline="")
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}); name another --output file") from None
+        raise InputError(f"{shown}: cannot be written ({error.strerror}); name another --output file") from None
     with stream:
         if keep:
             stream.seek(keep)
             stream.truncate()
         yield _writer(kind, stream, fresh=not keep, again=again), done
+
+
+@contextmanager
+def _in_bucket(kind: str, address: str) -> Iterator[Opened]:
+    """A file that is fetched before and stored after."""
+    store, key = split_address(address)
+    if not key or key.endswith("/"):
+        raise InputError(f"{address}: names no object; write s3://bucket/key")
+    with TemporaryDirectory(prefix="onlooker-") as folder:
+        path = Path(folder) / "output"
+        with suppress(ObjectMissing):
+            path.write_bytes(store.get(key).data)
+        with _in_file(kind, path, address) as opened:
+            # That it can be stored is better known before the work than after.
+            store.put(key, path.read_bytes(), content_type=_CONTENT_TYPES[kind])
+            try:
+                yield opened
+            finally:
+                _deliver(kind, path, store, key)
+
+
+def _deliver(kind: str, path: Path, store: ObjectStore, key: str) -> None:
+    try:
+        store.put(key, path.read_bytes(), content_type=_CONTENT_TYPES[kind])
+    except StorageError as error:
+        rescued = Path(mkdtemp(prefix="onlooker-")) / f"output.{kind}"
+        path.replace(rescued)
+        raise StorageError(f"{error}; what was done lies in {rescued}") from None
 
 
 def _writer(kind: str, stream: TextIO, *, fresh: bool, again: tuple[str, int] | None = None) -> Writer:
@@ -146,14 +195,14 @@ def _writer(kind: str, stream: TextIO, *, fresh: bool, again: tuple[str, int] | 
     return Csv(stream, header=fresh, again=again) if kind == "csv" else Table(stream)
 
 
-def _already(kind: str, path: Path) -> tuple[frozenset[str], int, tuple[str, int] | None]:
+def _already(kind: str, path: Path, shown: str) -> tuple[frozenset[str], int, tuple[str, int] | None]:
     """The pictures a file surely holds whole, the bytes of it to keep, and ``again`` as ``Csv`` takes it."""
     if kind == "table" or not path.exists() or path.stat().st_size == 0:
         return frozenset(), 0, None
     held = path.read_bytes()
     whole = held[: held.rfind(b"\n") + 1]
     begin = b'{"source": ' if kind == "jsonl" else ",".join(CSV_COLUMNS).encode() + b"\n"
-    other = InputError(f"{path}: exists and is no {kind} output of `onlooker analyze`; name another --output file")
+    other = InputError(f"{shown}: exists and is no {kind} output of `onlooker analyze`; name another --output file")
     if held[: len(begin)] != begin[: len(held)]:
         raise other
     try:
