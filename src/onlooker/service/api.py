@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -130,8 +131,8 @@ class Api:
         if keep not in ("true", "false"):
             raise Problem("bad-request", "keep is true or false")
         key = request.headers.get("idempotency-key")
-        if key is not None and not 1 <= len(key) <= 255:
-            raise Problem("bad-request", "an Idempotency-Key has 1 to 255 characters")
+        if key is not None and not re.fullmatch("[!-~]{1,255}", key):
+            raise Problem("bad-request", "an Idempotency-Key has 1 to 255 visible ASCII characters, and no space")
         owner = client if client.startswith("key ") else ""
         return await asyncio.to_thread(
             self.site.jobs.submit,
@@ -177,17 +178,16 @@ class Api:
         async with self.site.bodies.reading(request, self.limits.max_bytes + OVERHEAD) as body:
             if not request.headers.get("content-type", "").startswith("multipart/form-data"):
                 raise Problem("unsupported-media-type", "send the form as multipart/form-data")
-            form = await form_of(request.headers, body)
-            fields = {name: value for name, value in form.multi_items() if isinstance(value, str)}
-            file = form.get("file")
-            if file is None or isinstance(file, str):
-                raise Problem("bad-request", "the form has no file field named `file`; put it last")
-            data = await file.read()
+            async with form_of(request.headers, body) as form:
+                fields = {name: value for name, value in form.multi_items() if isinstance(value, str)}
+                file = form.get("file")
+                if file is None or isinstance(file, str):
+                    raise Problem("bad-request", "the form has no file field named `file`; put it last")
+                data, kind = await file.read(), file.content_type or "application/octet-stream"
             try:
                 key, metadata = store.verify_form(fields, len(data))
             except StorageError as error:
                 raise Problem("forbidden", str(error)) from None
-            kind = file.content_type or "application/octet-stream"
             await asyncio.to_thread(store.put, key, data, content_type=kind, metadata=metadata)
         return Response(status_code=204)
 

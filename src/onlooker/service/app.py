@@ -5,7 +5,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from onlooker.service.api import Api
 from onlooker.service.pages import Pages, content_policy
@@ -32,4 +32,9 @@ def create_app(site: Site) -> Starlette:
 async def _refused(request: Request, error: Exception) -> Response:
     """What the framework refuses by itself, in our own form."""
     request_id = request.state.request_id
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        # It knows the methods of the first route of an address only.
+        at = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+        allowed = {method for route in at if isinstance(route, Route) for method in route.methods or ()}
+        error = HTTPException(405, headers={"Allow": ", ".join(sorted(allowed or {"GET", "HEAD"}))})
     return problem_of(error, request_id).response(request_id)

@@ -79,13 +79,13 @@ class Bodies:
         """The pictures in a body: its bytes, the files of a form, or JSON with base64. Raises ``Problem``."""
         kind = request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip().lower()
         if kind == "multipart/form-data":
-            form = await form_of(request.headers, body)
-            files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
-            if not files:
-                raise Problem("bad-request", "the form holds no file; add the picture as a file field")
-            if len(files) > most:
-                raise Problem("too-large", f"{len(files)} pictures in one request; at most {most} are taken")
-            return [Upload(clean_name(file.filename), await file.read()) for file in files]
+            async with form_of(request.headers, body) as form:
+                files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
+                if not files:
+                    raise Problem("bad-request", "the form holds no file; add the picture as a file field")
+                if len(files) > most:
+                    raise Problem("too-large", f"{len(files)} pictures in one request; at most {most} are taken")
+                return [Upload(clean_name(file.filename), await file.read()) for file in files]
         if kind == "application/json":
             return [_from_json(body)]
         if not kind.startswith(RAW_TYPES):
@@ -98,18 +98,23 @@ class Bodies:
         return [Upload(clean_name(request.query_params.get("name")), body)]
 
 
-async def form_of(headers: Headers, body: bytes) -> FormData:
-    """A multipart body's fields and files. Raises ``Problem`` where it is none."""
+@asynccontextmanager
+async def form_of(headers: Headers, body: bytes) -> AsyncIterator[FormData]:
+    """A multipart body's fields and files, until the block is left. Raises ``Problem`` where it is none."""
 
     async def stream() -> AsyncGenerator[bytes, None]:
         yield body
 
     try:
         parser = _InMemory(headers, stream(), max_files=1000, max_fields=1000, max_part_size=OVERHEAD)
-        return await parser.parse()
+        form = await parser.parse()
     except (MultiPartException, KeyError, ValueError) as error:
         reason = error.message if isinstance(error, MultiPartException) else "no boundary"
         raise Problem("bad-request", f"the form cannot be read ({reason.rstrip('.')}); send it again") from None
+    try:
+        yield form
+    finally:
+        await form.close()
 
 
 def clean_name(name: str | None) -> str:

@@ -183,14 +183,21 @@ def _delete() -> Operation:
 
 
 def _events() -> Operation:
-    event = "retry: 2000\n\nevent: job\ndata: {...}\n\n"
+    event: Schema = {
+        "type": "object",
+        "description": "one event",
+        "properties": {"event": {"enum": ["job", "gone", "problem"]}, "data": {"type": "string"}},
+        "required": ["event", "data"],
+    }
+    answer = _answer("Events; the data of each is JSON.")
+    answer["content"] = {"text/event-stream": {"schema": event}}
     return _operation(
         "Jobs",
         "jobEvents",
         "A job's changes, as they happen",
         "Server-sent events: `job` with the job at each change, until it is answered; `gone` where it was deleted; "
         "`problem` where the store fails. The stream ends after the last.",
-        {"200": _text("text/event-stream", event)},
+        {"200": answer},
         ("not-found", "storage"),
     )
 
@@ -322,11 +329,8 @@ def _json(schema: str, example: Any, says: str = "", *headers: str) -> Operation
     return {**answer, "content": {"application/json": {"schema": _ref(schema), "example": example}}}
 
 
-def _text(kind: str, example: str | None = None) -> Operation:
-    content: Operation = {"schema": {"type": "string"}}
-    if example:
-        content["example"] = example
-    return {**_answer("As text."), "content": {kind: content}}
+def _text(kind: str) -> Operation:
+    return {**_answer("As text."), "content": {kind: {"schema": {"type": "string"}}}}
 
 
 def _picture_body(*, several: bool) -> Operation:

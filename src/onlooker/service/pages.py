@@ -74,9 +74,10 @@ class Pages:
 
     async def plain(self, request: Request) -> Response:
         """The page for a browser without scripts: the form comes, the answer is a table."""
-        self.site.admit(request, 1)
+        client = self.site.admit(request, 1)
         async with self.site.bodies.reading(request, self.site.settings.limits.max_bytes + OVERHEAD) as body:
             pictures = await self.site.bodies.pictures(request, body, self.site.settings.limits.max_pictures)
+            self.site.charge(client, len(pictures) - 1)
             answers = await self.api.read(pictures)
         return HTMLResponse(_document("Answer", "".join(_plain(answer.analysis) for answer in answers)))
 

@@ -21,6 +21,8 @@ log = logging.getLogger("onlooker.service")
 
 _ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+
 SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -74,14 +76,16 @@ class Watch:
 
     def _note(self, scope: Scope, request: Request, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", None) or "unknown"
-        self._metrics.requests.labels(request.method, route, str(status)).inc()
+        # Whatever a client makes up is one method, or it could fill the metrics.
+        method = request.method if request.method in _METHODS else "other"
+        self._metrics.requests.labels(method, route, str(status)).inc()
         self._metrics.seconds.labels(route).observe(seconds)
         known = scope.get("state", {})
         record: dict[str, Any] = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "event": "request",
             "id": known.get("request_id"),
-            "method": request.method,
+            "method": method,
             "route": route,
             "status": status,
             "seconds": round(seconds, 4),
