@@ -29,6 +29,14 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# What Amazon runs, see docs/cloud.md: the website's bundle and the function's package.
+.PHONY: bundle lambda
+bundle: | $(BIN)/python
+	$(BIN)/python deploy/bundle.py dist/bundle.zip
+
+lambda: | $(BIN)/python
+	$(BIN)/python deploy/lambda_package.py dist/lambda.zip
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
