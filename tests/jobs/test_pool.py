@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from onlooker.core.errors import ModelError
-from onlooker.jobs.pool import Busy, Pool, WorkerLost
+from onlooker.jobs.pool import Busy, Pool, ReadingFault, WorkerLost
 from onlooker.jobs.process import Task
 
 SCRIPT = Path(__file__).with_name("scripted_process.py")
@@ -86,7 +86,7 @@ def test_a_picture_that_stops_its_worker_is_named_and_its_neighbour_answered() -
 def test_a_fault_in_a_worker_is_not_the_end_of_it() -> None:
     async def run() -> None:
         async with pool() as made:
-            with pytest.raises(WorkerLost, match="fault of ours"):
+            with pytest.raises(ReadingFault, match="fault of ours"):
                 await made.analyze(b"fault", "a")
             assert made.restarts == 0
             assert (await made.analyze(b"x", "b")).analysis["source"] == "b"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from onlooker.core.errors import PictureError
-from onlooker.jobs.pool import Busy, WorkerLost
+from onlooker.jobs.pool import Busy, ReadingFault, WorkerLost
 from onlooker.media.images import Picture
 from onlooker.service import rekognition
 from onlooker.settings import Limits, Rekognition
@@ -96,7 +96,14 @@ def test_a_client_comes_again_by_itself_while_all_are_busy(
         assert reader.calls == attempts
 
 
-@pytest.mark.parametrize("fault", [WorkerLost("it stopped"), RuntimeError("what nobody may see")])
+def test_a_picture_that_stops_its_worker_is_not_sent_again(tmp_path: Path, at_once: None) -> None:
+    del at_once
+    with scripted(tmp_path, WorkerLost("it stopped its worker")) as (url, reader, _), client(url, attempts=3) as made:
+        kind, message, _ = refusal(lambda: made.detect_faces(Image={"Bytes": PICTURE}))
+        assert (kind, "stopped" in message, reader.calls) == ("InvalidImageFormatException", True, 1)
+
+
+@pytest.mark.parametrize("fault", [ReadingFault("a fault of ours"), RuntimeError("what nobody may see")])
 def test_a_fault_is_a_fault_and_tried_again(tmp_path: Path, at_once: None, fault: Exception) -> None:
     del at_once
     with scripted(tmp_path, fault) as (url, reader, _), client(url, attempts=2) as made:

@@ -71,7 +71,7 @@ def cli(verbose: bool) -> None:
     """
     level = logging.DEBUG if verbose else logging.WARNING
     logging.basicConfig(level=level, stream=sys.stderr, format="onlooker: %(message)s")
-    for name in ("PIL", "urllib3"):
+    for name in ("PIL", "urllib3", "botocore", "boto3", "s3transfer"):
         logging.getLogger(name).setLevel(logging.WARNING if verbose else logging.ERROR)
     if not verbose:
         warnings.simplefilter("ignore")

@@ -191,8 +191,12 @@ class FolderStore:
     def _path(self, key: str) -> Path:
         """The file of a key. Each part is escaped and marked (``_`` a folder, ``.`` an object), so that no key reaches
         outside, and ``a`` and ``a/b`` may both be objects, as on S3."""
-        if not key or len(key.encode("utf-8", "replace")) > MAX_KEY:
-            raise StorageError(f"a key has 1 to {MAX_KEY} bytes, this one {len(key)} characters")
+        try:
+            size = len(key.encode())
+        except UnicodeEncodeError:
+            raise StorageError("a key is Unicode text; this one holds half a character") from None
+        if not 1 <= size <= MAX_KEY:
+            raise StorageError(f"a key has 1 to {MAX_KEY} bytes, this one {size}")
         *folders, name = (quote(part, safe=_SAFE) for part in key.split("/"))
         if max(map(len, [*folders, name])) > 250:
             raise StorageError(f"{key[:40]}...: a part of the key is too long for a file's name; shorten it")

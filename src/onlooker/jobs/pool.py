@@ -32,6 +32,10 @@ class WorkerLost(OnlookerError):
     """A picture that stopped its worker process, twice."""
 
 
+class ReadingFault(OnlookerError):
+    """A fault of ours in reading a picture, which the worker process survived."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a worker process answered: the analysis as it is printed, and the seconds of each step."""
@@ -231,7 +235,7 @@ class Pool:
             if wanted.answer.done():
                 return
             if "analysis" not in line:
-                wanted.answer.set_exception(WorkerLost("a fault of ours in reading the picture; see the server's log"))
+                wanted.answer.set_exception(ReadingFault("a fault of ours in reading the picture; the server's log has it"))
                 return
             spent = sum(seconds for step, seconds in line["timings"].items() if step != "queue")
             self._seconds += 0.05 * (spent - self._seconds)

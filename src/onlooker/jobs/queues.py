@@ -26,8 +26,10 @@ class Queue(Protocol):
     url: str
     """The address that ``open_queue`` was given."""
 
-    max_receives: int
-    """How often a message is handed out before it goes to the dead letters."""
+    @property
+    def max_receives(self) -> int:
+        """How often a message is handed out before it goes to the dead letters."""
+        ...
 
     @property
     def dead_letters(self) -> "Queue | None":

@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -20,6 +19,7 @@ from starlette.types import Scope
 from onlooker import __version__
 from onlooker.core.errors import OnlookerError
 from onlooker.models.cards import ModelCard, builtin_card
+from onlooker.service import documents
 from onlooker.service.api import Api
 from onlooker.service.bodies import OVERHEAD
 from onlooker.service.problems import Problem
@@ -79,11 +79,11 @@ class Pages:
             pictures = await self.site.bodies.pictures(request, body, self.site.settings.limits.max_pictures)
             self.site.charge(client, len(pictures) - 1)
             answers = await self.api.read(pictures)
-        return HTMLResponse(_document("Answer", "".join(_plain(answer.analysis) for answer in answers)))
+        return HTMLResponse(documents.document("Answer", "".join(documents.answer(one.analysis) for one in answers)))
 
     async def model_page(self, _: Request) -> Response:
         """The model's card, for people."""
-        return HTMLResponse(_document(f"Model {self.model.name}", _card(self.model)))
+        return HTMLResponse(documents.document(f"Model {self.model.name}", documents.model(self.model)))
 
     async def sample(self, request: Request) -> Response:
         """A picture to try."""
@@ -186,40 +186,3 @@ async def _works(call: Any, *arguments: Any) -> bool | str:
     except OnlookerError as error:
         return str(error)
     return True
-
-
-def _document(title: str, body: str) -> str:
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f"<title>{escape(title)} - Onlooker</title>"
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        '<link rel="icon" href="/static/icon.svg"><link rel="stylesheet" href="/static/document.css"></head>'
-        f'<body><main><p><a href="/">Onlooker</a></p><h1>{escape(title)}</h1>{body}</main></body></html>'
-    )
-
-
-def _plain(analysis: Mapping[str, Any]) -> str:
-    head = f"<h2>{escape(analysis['source'])}</h2>"
-    if analysis["error"]:
-        return head + f"<p>{escape(analysis['error'])}</p>"
-    if not analysis["faces"]:
-        return head + "<p>No face was found.</p>"
-    rows = "".join(
-        f"<tr><td>{number}<td>{face['age']:.0f}<td>{face['age_low']:.0f} to {face['age_high']:.0f}"
-        f"<td>{face['gender'] or 'undetermined'}<td>{escape(', '.join(face['doubts']))}"
-        for number, face in enumerate(analysis["faces"], start=1)
-    )
-    return head + f"<table><tr><th>Face<th>Age<th>Interval<th>Gender<th>Doubts</tr>{rows}</table>"
-
-
-def _card(card: ModelCard) -> str:
-    def rows(value: Any) -> str:
-        if isinstance(value, dict):
-            inner = "".join(f"<tr><th>{escape(str(key))}<td>{rows(item)}" for key, item in value.items())
-            return f"<table>{inner}</table>"
-        if isinstance(value, list | tuple):
-            return ", ".join(rows(item) for item in value)
-        return escape(f"{value:.4g}" if isinstance(value, float) else str(value))
-
-    return rows(asdict(card))

@@ -66,6 +66,7 @@ _OF_PROBLEM = {
     "too-large": "ImageTooLargeException",
     "timeout": "RequestTimeoutException",
     "unreadable-picture": "InvalidImageFormatException",
+    "picture-stops-worker": "InvalidImageFormatException",  # a fault would be tried again, at another worker's cost
 }
 """What a ``Problem`` is called here; any other is a fault of the server."""
 

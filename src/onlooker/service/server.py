@@ -93,8 +93,9 @@ def only_server_of(store: ObjectStore, url: str) -> Iterator[None]:
 async def _serve(settings: Settings, store: ObjectStore, listening: socket.socket, said: Callable[[str], None]) -> None:
     secret = shared_secret(settings) or secrets.token_bytes(32)
     jobs = Jobs(store, open_queue(settings.queue), send=settings.serve.tasks == "send", secret=secret)
-    pool = Pool(worker_task(settings), settings.serve.workers, backlog=settings.limits.backlog, wait=settings.limits.wait)
-    reader: Reader = pool if settings.serve.workers else ThroughQueue(jobs, backlog=settings.limits.backlog)
+    limits = settings.limits
+    pool = Pool(worker_task(settings), settings.serve.workers, backlog=limits.backlog, wait=limits.wait)
+    reader: Reader = pool if settings.serve.workers else ThroughQueue(jobs, backlog=limits.backlog)
     site = Site.of(settings, jobs, reader, secret)
     server = uvicorn.Server(
         uvicorn.Config(
