@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from cfnlint.api import lint  # type: ignore[import-untyped]
-from cfnlint.config import ManualArgs  # type: ignore[import-untyped]
-from cfnlint.decode import decode_str  # type: ignore[import-untyped]
+from cfnlint.api import lint
+from cfnlint.config import ManualArgs
+from cfnlint.decode import decode_str
 
 
 def findings(text: str) -> list[str]:

@@ -235,7 +235,7 @@ class Pool:
             if wanted.answer.done():
                 return
             if "analysis" not in line:
-                wanted.answer.set_exception(ReadingFault("a fault of ours in reading the picture; the server's log has it"))
+                wanted.answer.set_exception(ReadingFault("a fault of ours in reading it; the server's log has it"))
                 return
             spent = sum(seconds for step, seconds in line["timings"].items() if step != "queue")
             self._seconds += 0.05 * (spent - self._seconds)
