@@ -6,7 +6,7 @@ from typing import Protocol
 
 from onlooker.core.errors import StorageError
 from onlooker.jobs.job import JobOptions, Jobs
-from onlooker.jobs.pool import Answer, Busy
+from onlooker.jobs.pool import Answer, Busy, WorkerLost
 
 PATIENCE = 30.0
 """Seconds that an answer through the queue is waited for."""
@@ -54,7 +54,7 @@ class ThroughQueue:
                 if found.analysis is not None:
                     return Answer(found.analysis, found.timings)
                 if found.status == "failed":
-                    raise StorageError(found.error or "the picture was given up")
+                    raise WorkerLost(found.error or "the picture was given up")
             raise Busy(30)
         finally:
             self.held -= 1

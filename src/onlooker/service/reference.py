@@ -193,8 +193,8 @@ def _kind(schema: dict[str, Any]) -> str:
         return "anything"
     kind = schema["type"]
     if kind == "array":
-        count = f"{schema['minItems']} " if schema.get("minItems") == schema.get("maxItems", -1) else ""
-        return f"list of {count}{_kind(schema['items'])}"
+        items, exact = _kind(schema["items"]), schema.get("minItems") == schema.get("maxItems", -1)
+        return f"{schema['minItems']} x {items}" if exact else f"list of {items}"
     words = {"string": "text", "number": "number", "integer": "whole number", "null": "null", "boolean": "true | false"}
     kinds = [words.get(one, one) for one in ([kind] if isinstance(kind, str) else kind)]
     if kind == "string":

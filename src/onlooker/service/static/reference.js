@@ -51,6 +51,11 @@ function show(text, timing = [], json = "") {
   by("result").hidden = !json;
 }
 
+/** JSON for people: lists of numbers on one line. */
+function pretty(value) {
+  return JSON.stringify(value, null, 2).replace(/\[[\s\d.,-]+\]/g, (list) => list.replace(/\s+/g, "").replaceAll(",", ", "));
+}
+
 function sentence(status, answer, took) {
   if (status !== 200) return `${status}: ${answer.detail ?? "no answer of ours"}`;
   const faces = answer.faces.length;
@@ -72,7 +77,7 @@ async function ask(picture, name) {
     const body = await answer.json();
     if (mine !== latest) return;
     const timing = steps(answer.headers.get("Server-Timing"));
-    show(sentence(answer.status, body, performance.now() - begun), timing, JSON.stringify(body, null, 2));
+    show(sentence(answer.status, body, performance.now() - begun), timing, pretty(body));
   } catch {
     if (mine === latest) show("The server cannot be reached. Check the connection, then try again.");
   }
