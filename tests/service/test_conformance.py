@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.service.conftest import Server
 from tests.service.test_server import works
 
@@ -21,7 +19,6 @@ sanitization.enabled = false
 """
 
 
-@pytest.mark.slow
 def test_no_request_gets_an_answer_that_is_not_described(server: Server, tmp_path: Path, samples: Path) -> None:
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", "schemathesis.toml", "run"]
