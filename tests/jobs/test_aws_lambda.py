@@ -127,7 +127,7 @@ def test_a_failure_of_one_picture_does_not_keep_others_of_its_message_from_their
     assert handler(sqs(nested), None) == {"batchItemFailures": [{"itemIdentifier": "id-0"}]}
     assert record(folder, picture_key(good))["status"] == "done"
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(line["job"], line["outcome"]) for line in lines] == [(bad, "error"), (good, "answered")]
+    assert [(line["picture"], line["outcome"]) for line in lines] == [(bad[:8], "error"), (good[:8], "answered")]
     assert "was not written by this store" in lines[0]["error"]
 
 
@@ -138,7 +138,7 @@ def test_a_line_of_the_log_tells_of_a_picture_by_its_id(
     handler({"job": job}, None)
     (line,) = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert line.pop("seconds") >= 0
-    assert line == {"event": "picture", "job": job, "outcome": "answered"}
+    assert line == {"event": "picture", "picture": job[:8], "outcome": "answered"}
 
 
 def test_a_dead_letter_is_answered_by_a_failure_unless_there_is_an_answer(folder: FolderStore, noisy: bytes) -> None:

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from onlooker.core.errors import ObjectMissing
@@ -150,3 +151,11 @@ def test_a_job_as_json() -> None:
         "picture": None,
         "timings": {},
     }
+
+
+def test_an_answer_is_gone_at_its_hour_though_it_still_lies_there(jobs: Jobs) -> None:
+    job = "0" * 32
+    ended = datetime.now(UTC) - timedelta(seconds=1)
+    record = {"id": job, "status": "done", "created": NOW, "answered": NOW, "expires": ended}
+    jobs.store.put(answer_key(picture_key(job)), msgspec.json.encode(record))
+    assert jobs.find(job) is None

@@ -16,7 +16,7 @@ from onlooker.jobs.events import Task
 from onlooker.jobs.folder import FolderStore
 from onlooker.jobs.job import JobOptions, Jobs, answer_key, kept_key, picture_key
 from onlooker.jobs.sqlite import SqliteQueue
-from onlooker.jobs.worker import Gate, Worker, answer, give_up, key_in, lost_reason, shown, without_exif
+from onlooker.jobs.worker import Gate, Worker, answer, give_up, key_in, lost_reason, shown, without_exif, without_ids
 
 
 class Clock:
@@ -241,6 +241,7 @@ def test_a_log_does_not_hold_what_opens_an_answer() -> None:
     job = "0123456789abcdef" * 2
     assert shown(picture_key(job)) == "01234567"
     assert shown("shop/a.jpg") == "shop/a.jpg"
+    assert without_ids(f"in/{job} cannot be read") == "in/01234567... cannot be read"
 
 
 def test_a_gate_lets_some_through_together_and_one_alone() -> None:

@@ -18,7 +18,7 @@ from onlooker.analyzer import Analyzer
 from onlooker.core.errors import ConfigError, ModelError
 from onlooker.jobs.events import Task, tasks_in
 from onlooker.jobs.objects import ObjectStore, open_store
-from onlooker.jobs.worker import answer, give_up, key_in
+from onlooker.jobs.worker import answer, give_up, key_in, shown, without_ids
 from onlooker.settings import Settings, load
 
 GIVEN_UP = "the picture was tried several times and could not be answered; try it in another format"
@@ -65,12 +65,13 @@ def _message(event: object, context: object, act: Callable[[Task, dict[str, Any]
         _log({"event": "error", **request, "error": str(error)})
         raise
     for task in tasks:
-        line: dict[str, Any] = {"event": "picture", **request, "job": task.job, "bucket": task.bucket, "key": task.key}
+        line: dict[str, Any] = {"event": "picture", **request, "bucket": task.bucket}
         begun = time.monotonic()
         try:
             act(task, line)
         except Exception as error:
-            line |= {"outcome": "error", "error": f"{type(error).__name__}: {error}"}
+            # A store's sentence may name a key in whole.
+            line |= {"outcome": "error", "error": f"{type(error).__name__}: {without_ids(str(error))}"}
             errors.append(error)
         _log({name: value for name, value in line.items() if value is not None} | {"seconds": _since(begun)})
     if errors:
@@ -79,15 +80,22 @@ def _message(event: object, context: object, act: Callable[[Task, dict[str, Any]
 
 def _answer(task: Task, line: dict[str, Any]) -> None:
     store = _store(task.bucket)
-    key = key_in(store, task)
+    key = _named(store, task, line)
     line["outcome"] = "passed over" if key is None else answer(store, key, _analyze, keep=_keep())
 
 
 def _give_up(task: Task, line: dict[str, Any]) -> None:
     store = _store(task.bucket)
-    key = key_in(store, task)
+    key = _named(store, task, line)
     told = key is not None and give_up(store, key, GIVEN_UP, keep=_keep())
     line["outcome"] = "given up" if told else "passed over"
+
+
+def _named(store: ObjectStore, task: Task, line: dict[str, Any]) -> str | None:
+    """The key that a task means, noted as a log may hold it."""
+    key = key_in(store, task)
+    line["picture"] = None if key is None else shown(key)
+    return key
 
 
 def _analyze(data: bytes, name: str) -> Any:

@@ -185,6 +185,8 @@ class Jobs:
     def find(self, job: str) -> Job | None:
         """What became of a job; None where there is none (never there, deleted, or expired)."""
         stored = self._answer(job)
+        if stored is not None and stored.expires is not None and stored.expires <= datetime.now(UTC):
+            return None  # a bucket's own rule may leave it lying for some hours more
         if stored is not None:
             shown = {name: getattr(stored, name) for name in Job.__struct_fields__}
             return Job(**shown)

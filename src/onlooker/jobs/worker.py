@@ -8,6 +8,7 @@ is there, so whoever is stopped in between leaves a task that comes again. A pic
 import contextlib
 import json
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -142,6 +143,11 @@ def shown(key: str) -> str:
     return key if job is None else job[:8]
 
 
+def without_ids(text: str) -> str:
+    """A sentence as a log may hold it: of a job's id, only the beginning."""
+    return re.sub(r"\b([0-9a-f]{8})[0-9a-f]{24}\b", r"\1...", text)
+
+
 def lost_reason(tries: int) -> str:
     """What a job says whose picture stopped its worker every time."""
     return f"the picture stopped its worker {tries} times and was given up; try it in another format"
@@ -255,7 +261,7 @@ class Worker:
                     self._keeping(message)
                 pause = 0.5
             except StorageError as error:
-                log.error("%s; trying again in %.0f s", error, pause)
+                log.error("%s; trying again in %.0f s", without_ids(str(error)), pause)
                 self._stop.wait(pause)
                 pause = min(30.0, 2 * pause)
 
@@ -293,7 +299,7 @@ class Worker:
                     expired = time.monotonic()
                     expire(self.store, datetime.now(UTC), keep=self._keep)
             except StorageError as error:
-                log.error("%s", error)
+                log.error("%s", without_ids(str(error)))
 
 
 def _write(store: ObjectStore, target: str, record: Stored) -> bool:
