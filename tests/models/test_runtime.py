@@ -1,5 +1,8 @@
 """Networks on the CPU: what is none is refused, what is one runs the same from any thread."""
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -69,3 +72,17 @@ def test_threads_that_share_a_session_do_not_mix_their_answers(network: Path) ->
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(ask, range(100)))
+
+
+def test_nothing_is_told_or_noted_of_whoever_uses_it(tmp_path: Path) -> None:
+    """The runtime's telemetry writes a device's id and its events below the home or the temporary folder."""
+    places = {
+        name: tmp_path / name for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")
+    }
+    for place in places.values():
+        place.mkdir()
+    known = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    code = "from onlooker.attributes.estimator import FaceEstimator; FaceEstimator()"
+    environment = {**known, **{name: str(place) for name, place in places.items()}}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+    assert [path for path in tmp_path.rglob("*") if path.is_file() or path.is_symlink()] == []

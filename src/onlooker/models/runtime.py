@@ -1,11 +1,17 @@
-"""One ONNX Runtime session, with its threads bounded and its errors translated."""
+"""One ONNX Runtime session, with its threads bounded and its errors translated, and with nothing told to anyone."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
+
+# Its official builds report to their maker by default, and keep a device's id on the disk for it (Privacy.md in the
+# package). This has to be set before the library begins; afterwards its own switch comes too late for the first event.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import onnxruntime  # noqa: E402
 
 from onlooker.core.errors import ModelError
 
