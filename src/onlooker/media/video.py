@@ -11,7 +11,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,7 +90,7 @@ def frames(
     longest: int = LONGEST,
     told: Told | None = None,
     clock: Clock | None = None,
-) -> Iterator[Frame]:
+) -> Generator[Frame, None, None]:
     """The frames of a source, as they are asked for.
 
     source   a camera's number, an address (rtsp://, http:// ...), a video file or a GIF, or a name of ``NAMED``
@@ -186,28 +186,36 @@ def _stream(av: Any, address: _Address) -> "InputContainer":
 
 
 def _camera(av: Any, address: _Address) -> "InputContainer":
-    """A camera by its number, as the platform counts them: at 720p and 30 frames a second where it can, else as it
-    likes."""
-    if sys.platform.startswith("linux"):
-        driver, name = "v4l2", f"/dev/video{address.value}"
-    elif sys.platform == "darwin":
-        driver, name = "avfoundation", f"{address.value}:none"
-    else:
-        driver = "dshow"
-        cameras = [d for d in av.enumerate_input_devices(driver) if "video" in str(d.media_types).lower()]
-        if int(address.value) >= len(cameras):
-            raise InputError(f"{address.shown}: there are {len(cameras)} cameras here, counted from 0")
-        name = f"video={cameras[int(address.value)].name}"
+    """A camera by its number: at 720p and 30 frames a second where it can, as motion JPEG where it must (USB is slow),
+    else as it likes."""
+    driver, name = _device(av, int(address.value))
     wanted = {"video_size": "1280x720", "framerate": "30"}
     motion_jpeg = [{**wanted, "input_format": "mjpeg"}] if driver == "v4l2" else []
     for options in [*motion_jpeg, wanted]:
-        with suppress(av.error.ArgumentError, av.error.OSError, av.error.ValueError):
+        try:
             opened: InputContainer = av.open(
                 name, format=driver, options=options, timeout=(OPEN_SECONDS, SILENT_SECONDS)
             )
-            return opened
+        except (FileNotFoundError, PermissionError):
+            raise
+        except (ValueError, OSError):
+            continue  # it has no such size or form
+        return opened
     opened = av.open(name, format=driver, timeout=(OPEN_SECONDS, SILENT_SECONDS))
     return opened  # noqa: RET504 (mypy is told its type above)
+
+
+def _device(av: Any, number: int) -> tuple[str, str]:
+    """FFmpeg's driver for cameras on this platform, and what it calls a camera."""
+    platform: str = sys.platform  # else mypy checks one of them alone
+    if platform.startswith("linux"):
+        return "v4l2", f"/dev/video{number}"
+    if platform == "darwin":
+        return "avfoundation", f"{number}:none"
+    cameras = [d for d in av.enumerate_input_devices("dshow") if "video" in str(d.media_types).lower()]
+    if number >= len(cameras):
+        raise InputError(f"camera {number}: there are {len(cameras)} cameras here, counted from 0")
+    return "dshow", f"video={cameras[number].name}"
 
 
 def _reason(address: _Address, error: Exception) -> str:
