@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from onlooker.core.errors import ObjectMissing
+from onlooker.core.errors import ObjectMissing, StorageError
 from onlooker.jobs.folder import FolderStore
 from onlooker.jobs.job import (
     IdempotencyConflict,
@@ -159,3 +159,19 @@ def test_an_answer_is_gone_at_its_hour_though_it_still_lies_there(jobs: Jobs) ->
     record = {"id": job, "status": "done", "created": NOW, "answered": NOW, "expires": ended}
     jobs.store.put(answer_key(picture_key(job)), msgspec.json.encode(record))
     assert jobs.find(job) is None
+
+
+def test_a_picture_whose_task_is_refused_does_not_stay(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    def down(body: str, *, delay: float = 0.0) -> str:
+        raise StorageError(f"the queue is down for {body} {delay}")
+
+    monkeypatch.setattr(jobs.queue, "send", down)
+    with pytest.raises(StorageError):
+        jobs.submit(b"p", "a", JobOptions())
+    assert list(jobs.store.list()) == []
+    with pytest.raises(StorageError):
+        jobs.submit(b"p", "a", JobOptions(), idempotency="k")
+    assert len(list(jobs.store.list("in/"))) == 1
+    monkeypatch.undo()
+    assert jobs.submit(b"p", "a", JobOptions(), idempotency="k").status == "queued"
+    assert jobs.queue.depth() == (1, 0)

@@ -14,9 +14,9 @@ from onlooker.core.errors import StorageError
 from onlooker.core.faces import Faces
 from onlooker.jobs.events import Task
 from onlooker.jobs.folder import FolderStore
-from onlooker.jobs.job import JobOptions, Jobs, answer_key, kept_key, picture_key
+from onlooker.jobs.job import JobOptions, Jobs, answer_key, kept_key, picture_key, without_ids
 from onlooker.jobs.sqlite import SqliteQueue
-from onlooker.jobs.worker import Gate, Worker, answer, give_up, key_in, lost_reason, shown, without_exif, without_ids
+from onlooker.jobs.worker import Gate, Worker, answer, give_up, key_in, lost_reason, shown, without_exif
 
 
 class Clock:

@@ -458,17 +458,20 @@ async def test_a_full_disk_is_said_and_leaves_nothing(world: World, monkeypatch:
     assert (await world.client.post("/v1/jobs", content=PIXEL)).status_code == 202
 
 
-async def test_a_queue_that_does_not_work_is_said(world: World) -> None:
+async def test_a_queue_that_does_not_work_is_said(world: World, caplog: pytest.LogCaptureFixture) -> None:
     (world.folder / "tasks.sqlite").write_bytes(b"no database" * 100)
     for name in ("tasks.sqlite-wal", "tasks.sqlite-shm"):
         (world.folder / name).unlink(missing_ok=True)
     refused = await world.client.post("/v1/jobs", content=PIXEL)
-    assert "queue cannot be used" in problem(refused, 503, "storage")
+    said = problem(refused, 503, "storage")
+    assert "does not work just now" in said
+    assert str(world.folder) not in said
+    assert "queue cannot be used" in caplog.text
     assert refused.headers["retry-after"] == "5"
     ready = await world.client.get("/readyz")
     assert ready.status_code == 503
     assert (ready.json()["store"], ready.json()["workers"]) == ("ok", "ok")
-    assert "queue cannot be used" in ready.json()["queue"]
+    assert ready.json()["queue"] == "does not work; the server's log has more"
 
 
 class Down(FolderStore):
@@ -489,7 +492,7 @@ async def test_readiness_says_what_is_in_the_way(tmp_path: Path) -> None:
     assert (ready.status_code, ready.headers["retry-after"]) == (503, "5")
     told = ready.json()
     assert "no worker" in told["workers"]
-    assert "cannot be reached" in told["store"]
+    assert told["store"] == "does not work; the server's log has more"
     assert (told["queue"], told["status"]) == ("ok", "not ready")
     assert (await world.client.get("/healthz")).status_code == 200
     problem(await world.client.get(f"/v1/jobs/{NOBODY}"), 503, "storage")

@@ -325,7 +325,7 @@ def test_the_log_holds_no_name_no_id_and_no_secret(own: Callable[..., Server], p
     call(server, "POST", "/v1/analyze?name=anna.jpg", b"no picture", {"Cookie": "onlooker=cookie-secret"})
     _, upload, _ = call(server, "POST", "/v1/uploads", '{"name": "anna.jpg"}')
     call(server, "DELETE", f"/v1/jobs/{job}")
-    assert server.stop() in (0, 130)
+    assert server.stop() == 0
     log = server.log.read_text()
     assert f'"job": "{job[:8]}"' in log
     for secret in (
@@ -364,7 +364,7 @@ def test_the_end_of_the_server_ends_its_streams_and_its_workers(
         wire.sendall(f"GET /v1/jobs/{job}/events HTTP/1.1\r\nHost: a\r\n\r\n".encode())
         assert b"200 OK" in wire.recv(65536)
         worker = children(server)[0]
-        assert server.stop(signal.SIGTERM) in (0, -signal.SIGTERM)
+        assert server.stop(signal.SIGTERM) == 0
         while wire.recv(65536):
             pass
     awaited(lambda: not Path(f"/proc/{worker}").exists())

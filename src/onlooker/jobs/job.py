@@ -125,6 +125,11 @@ def is_job(name: str) -> bool:
     return _ID.fullmatch(name) is not None
 
 
+def without_ids(text: str) -> str:
+    """A sentence as a log may hold it: of a job's id, only the beginning."""
+    return re.sub(r"\b([0-9a-f]{8})[0-9a-f]{24}\b", r"\1...", text)
+
+
 class Jobs:
     """Takes pictures in, finds what became of them, deletes them.
 
@@ -162,7 +167,13 @@ class Jobs:
         )
         if idempotency is not None and self._known_digest(job) not in (None, digest):
             raise IdempotencyConflict("this Idempotency-Key was used for another picture; take a new key")
-        self._task(job)
+        try:
+            self._task(job)
+        except StorageError:
+            # Nobody will come for it. With an idempotency key the client will, and finds it here.
+            if idempotency is None:
+                self.store.delete(picture_key(job))
+            raise
         return Job(id=job, status="queued", created=ticket.created)
 
     def form(self, name: str, options: JobOptions, *, max_bytes: int) -> tuple[str, Form]:

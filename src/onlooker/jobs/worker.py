@@ -8,7 +8,6 @@ is there, so whoever is stopped in between leaves a task that comes again. A pic
 import contextlib
 import json
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +32,7 @@ from onlooker.jobs.job import (
     job_of,
     kept_key,
     picture_key,
+    without_ids,
 )
 from onlooker.jobs.objects import ObjectStore
 from onlooker.jobs.queues import Message, Queue
@@ -141,11 +141,6 @@ def shown(key: str) -> str:
     """A key as a log may hold it: whoever knows a job's id may read its answer, so only its beginning."""
     job = job_of(key)
     return key if job is None else job[:8]
-
-
-def without_ids(text: str) -> str:
-    """A sentence as a log may hold it: of a job's id, only the beginning."""
-    return re.sub(r"\b([0-9a-f]{8})[0-9a-f]{24}\b", r"\1...", text)
 
 
 def lost_reason(tries: int) -> str:

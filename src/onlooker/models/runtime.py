@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 # package). This has to be set before the library begins; afterwards its own switch comes too late for the first event.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-import onnxruntime  # noqa: E402
+import onnxruntime
 
 from onlooker.core.errors import ModelError
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import re
 from collections.abc import Mapping
 from html import escape
@@ -18,12 +19,15 @@ from starlette.types import Scope
 
 from onlooker import __version__
 from onlooker.core.errors import OnlookerError
+from onlooker.jobs.job import without_ids
 from onlooker.models.cards import ModelCard, builtin_card
 from onlooker.service import documents
 from onlooker.service.api import Api
 from onlooker.service.bodies import OVERHEAD
 from onlooker.service.problems import Problem
 from onlooker.service.site import Site
+
+log = logging.getLogger(__name__)
 
 HERE = Path(str(files("onlooker") / "service"))
 
@@ -184,5 +188,6 @@ async def _works(call: Any, *arguments: Any) -> bool | str:
     except TimeoutError:
         return f"no answer within {READY_SECONDS:.0f} s"
     except OnlookerError as error:
-        return str(error)
+        log.error(json.dumps({"event": "not ready", "error": without_ids(str(error))}))
+        return "does not work; the server's log has more"
     return True

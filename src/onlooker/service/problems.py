@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from onlooker.core.errors import ObjectMissing, OnlookerError, PictureError, StorageError, StorageFull
 from onlooker.jobs.job import IdempotencyConflict
-from onlooker.jobs.pool import Busy, WorkerLost
+from onlooker.jobs.pool import Busy, ReadingFault, WorkerLost
 
 TYPES = {
     "bad-request": (400, "The request is not one that this address takes"),
@@ -51,8 +51,8 @@ class Problem(Exception):
         for kind, name in _KINDS:
             if isinstance(error, kind):
                 retry = {"Retry-After": "5"} if name == "storage" else {}
-                return cls(name, str(error), headers=retry)
-        return cls("internal", str(error))
+                return cls(name, _PUBLIC.get(name, str(error)), headers=retry)
+        return cls("internal", "the server is not set up as it should be; its log has more")
 
     def body(self) -> dict[str, Any]:
         """The members of the answer."""
@@ -64,10 +64,17 @@ class Problem(Exception):
         return Response(json.dumps(body), self.status, headers=self.headers, media_type="application/problem+json")
 
 
+_PUBLIC = {
+    "storage": "the server's store or queue does not work just now; try again in some seconds",
+    "storage-full": "the server has no room for the picture just now; try again later",
+}
+"""What clients are told where the sentence itself names folders and keys of the server; that goes to the log."""
+
 _KINDS: list[tuple[type[OnlookerError], str]] = [
     (PictureError, "unreadable-picture"),
     (IdempotencyConflict, "idempotency-conflict"),
     (WorkerLost, "picture-stops-worker"),
+    (ReadingFault, "internal"),
     (ObjectMissing, "not-found"),
     (StorageFull, "storage-full"),
     (StorageError, "storage"),

@@ -97,7 +97,7 @@ async def _serve(settings: Settings, store: ObjectStore, listening: socket.socke
     pool = Pool(worker_task(settings), settings.serve.workers, backlog=limits.backlog, wait=limits.wait)
     reader: Reader = pool if settings.serve.workers else ThroughQueue(jobs, backlog=limits.backlog)
     site = Site.of(settings, jobs, reader, secret)
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             create_app(site),
             log_config=None,
@@ -112,7 +112,6 @@ async def _serve(settings: Settings, store: ObjectStore, listening: socket.socke
     )
     loop = asyncio.get_running_loop()
     serving = loop.create_task(server.serve(sockets=[listening]))
-    # uvicorn has put its own handlers; streams must hear of the end before it waits for them.
     ending = loop.create_task(_tell_end(server, site))
     try:
         starting = loop.create_task(pool.start())
@@ -128,7 +127,22 @@ async def _serve(settings: Settings, store: ObjectStore, listening: socket.socke
         await pool.stop()
 
 
+class _Server(uvicorn.Server):
+    """A server that ends when it is told to, in good order, instead of raising the signal again when it has stopped
+    listening: the workers and the lock come after it. A second signal does not wait for requests."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        known = {each: signal.signal(each, self.handle_exit) for each in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for each, handler in known.items():
+                signal.signal(each, handler)
+
+
 async def _tell_end(server: uvicorn.Server, site: Site) -> None:
+    """Let streams of events end before the server waits for them."""
     while not server.should_exit:
         await asyncio.sleep(0.1)
     site.stopping.set()

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from onlooker.core.errors import OnlookerError
+from onlooker.jobs.job import without_ids
 from onlooker.service.metrics import Metrics
 from onlooker.service.problems import Problem
 
@@ -101,7 +102,10 @@ def problem_of(error: Exception, request_id: str) -> Problem:
     if isinstance(error, Problem):
         return error
     if isinstance(error, OnlookerError):
-        return Problem.of(error)
+        problem = Problem.of(error)
+        if problem.status >= 500 and problem.detail != str(error):
+            log.error(json.dumps({"event": problem.kind, "id": request_id, "error": without_ids(str(error))}))
+        return problem
     if isinstance(error, HTTPException):
         if error.status_code == 405:
             allowed = dict(error.headers or {})
