@@ -6,8 +6,6 @@ a misspelt limit must not pass for the default.
 """
 
 import os
-import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
@@ -16,6 +14,7 @@ import msgspec
 from msgspec import Meta
 from platformdirs import user_data_path
 
+from onlooker.core import toml
 from onlooker.core.errors import ConfigError
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -146,7 +145,7 @@ def load(
 ) -> Settings:
     """The settings of a file, the environment and ``options`` (by table; a value of None is not given), the later
     before the earlier. Raises ``ConfigError`` with the line and the key of what is wrong."""
-    text, tables = _read(path) if path else ("", {})
+    text, tables = toml.read(path) if path else ("", {})
     _check(tables, text, str(path))
     for name, value in _from_environment(os.environ if environment is None else environment).items():
         table, key, variable = value[0], value[1], name
@@ -157,51 +156,12 @@ def load(
     return _check(tables, "", "the command line")
 
 
-def _read(path: Path) -> tuple[str, dict[str, Any]]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        return text, tomllib.loads(text)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is no TOML ({error})") from None
-
-
 def _check(tables: Mapping[str, Any], text: str, where: str) -> Settings:
     try:
         return msgspec.convert(tables, Settings)
     except msgspec.ValidationError as error:
-        raise ConfigError(_sentence(str(error), text, where)) from None
-
-
-def _sentence(error: str, text: str, where: str) -> str:
-    """``msgspec``'s message with the line and the key, and for an unknown key the known ones."""
-    what, _, path = error.partition(" - at `$.")
-    keys = path.rstrip("`").split(".") if path else []
-    unknown = re.search(r"unknown field `(.+?)`", what)
-    if unknown:
-        keys.append(unknown[1])
-        holder: Any = Settings if len(keys) == 1 else get_type_hints(Settings).get(keys[0])
-        what = f"unknown key; the keys are {', '.join(holder.__struct_fields__)}"
-    line = _line(text, keys)
-    place = f"{where}, line {line}" if line else where
-    return f"{place}: {'.'.join(keys) or 'the file'}: {what[0].lower() + what[1:]}"
-
-
-def _line(text: str, keys: list[str]) -> int | None:
-    """The line of a key in a TOML text: the first that sets it within its table."""
-    table: list[str] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if found := re.match(r"\s*\[\s*([^\[\]]+?)\s*\]", line):
-            table = [part.strip().strip("\"'") for part in found[1].split(".")]
-            if table == keys:
-                return number
-        elif (found := re.match(r"\s*([\w.\"'-]+)\s*=", line)) and [
-            *table,
-            *(part.strip("\"'") for part in found[1].split(".")),
-        ] == keys:
-            return number
-    return None
+        what, keys = toml.explain(str(error), Settings)
+        raise ConfigError(toml.sentence(what, text=text, where=where, keys=keys)) from None
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, tuple[str, str, Any]]:
