@@ -86,20 +86,25 @@ class Viewer:
 class Audience:
     """Everyone in front of one screen at one moment; nobody is an audience too.
 
+    unread  people in sight whose age is not known, or not yet: anybody, a child too
+
     Raises ``ValueError`` where ``at`` has no time zone or two viewers share an id.
     """
 
     at: datetime
     viewers: tuple[Viewer, ...] = ()
+    unread: int = 0
 
     def __post_init__(self) -> None:
         if self.at.utcoffset() is None:
             raise ValueError(f"an audience's time must have a time zone, got {self.at.isoformat()}")
         if len(self.ids) != len(self.viewers):
             raise ValueError("two viewers of one audience have the same id")
+        if self.unread < 0:
+            raise ValueError(f"unread must be a number of people, got {self.unread}")
 
     def __len__(self) -> int:
-        return len(self.viewers)
+        return len(self.viewers) + self.unread
 
     @property
     def ids(self) -> frozenset[str]:

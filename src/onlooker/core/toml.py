@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -67,15 +67,8 @@ def explain(error: str, kind: type) -> tuple[str, list[str | int]]:
 def _choices(kind: type, keys: Keys) -> list[object]:
     """The values that the annotation of the key at the end of ``keys`` lists."""
     names = [i for i, key in enumerate(keys) if isinstance(key, str)]
-    wanted = [get_type_hints(_struct(kind, keys[: names[-1]]))[str(keys[names[-1]])]]
-    found: list[object] = []
-    while wanted:
-        part = wanted.pop(0)
-        if get_origin(part) is Literal:
-            found.extend(get_args(part))
-        else:
-            wanted.extend(get_args(part))
-    return found
+    annotation = get_type_hints(_struct(kind, keys[: names[-1]]))[str(keys[names[-1]])]
+    return [value for part in _parts_of(annotation) if get_origin(part) is Literal for value in get_args(part)]
 
 
 def _struct(kind: type, keys: Keys) -> Any:
@@ -83,10 +76,17 @@ def _struct(kind: type, keys: Keys) -> Any:
     holder: Any = kind
     for key in keys:
         if isinstance(key, str):
-            holder = get_type_hints(holder).get(key, holder)
-        members = [part for part in get_args(holder) if hasattr(part, "__struct_fields__")]
-        holder = members[0] if members else holder
+            annotation = get_type_hints(holder).get(key)
+            holder = next((part for part in _parts_of(annotation) if hasattr(part, "__struct_fields__")), holder)
     return holder
+
+
+def _parts_of(annotation: Any) -> Iterator[Any]:
+    """A type's annotation and everything within it."""
+    yield annotation
+    if get_origin(annotation) is not Literal:
+        for part in get_args(annotation):
+            yield from _parts_of(part)
 
 
 def sentence(what: str, *, text: str, where: str, keys: Keys) -> str:

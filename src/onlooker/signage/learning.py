@@ -1,0 +1,92 @@
+"""Learning which advert holds whose attention: Thompson sampling (Thompson, 1933; Chapelle and Li, 2011).
+
+For each advert and coarse segment of the audience the share of the time in front that is spent facing the screen has
+a Beta distribution; a choice draws from each and takes the best. The reward is a share, not a success or failure, and
+counts as that part of either (Agrawal and Goyal, 2012, draw a success with that probability; the mean is the same).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+
+from onlooker.audience.viewers import ADULT_FROM, Audience
+from onlooker.core.demographics import N_AGES
+
+SEGMENT_AGES = (ADULT_FROM, 35, 60, N_AGES)
+DRAWS = 100
+"""Draws from the posterior, of which one is followed: the propensity is a whole number of hundredths."""
+
+LEAST_ATTENTION = 0.1
+"""Weight of a viewer who looks away: such a person may turn back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """What has been learned: for each (advert, segment) the attention and the lack of it, in plays. Never changed;
+    ``observe`` gives the next. It holds no time and nothing of any one person."""
+
+    seen: Mapping[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
+
+    def probabilities(
+        self, adverts: Sequence[str], segment: str, rng: np.random.Generator, *, floor: float
+    ) -> list[float]:
+        """With which probability each of ``adverts`` (at least one) is to be chosen: how often it is the best of
+        ``DRAWS`` draws, and of a share ``floor`` of all choices an equal part. They sum to 1."""
+        counts = np.array([self.seen.get((advert, segment), (0.0, 0.0)) for advert in adverts])
+        drawn = rng.beta(1.0 + counts[:, 0], 1.0 + counts[:, 1], size=(DRAWS, len(adverts)))
+        best = np.bincount(drawn.argmax(axis=1), minlength=len(adverts)) / DRAWS
+        return [float(p) for p in (1.0 - floor) * best + floor / len(adverts)]
+
+    def observe(self, advert: str, segment: str | None, *, attention_s: float, present_s: float) -> "Learner":
+        """What is learned from a play: of ``present_s`` seconds that viewers were in front together (all added up),
+        ``attention_s`` went to the screen. With nobody there, nothing is learned, which is not the same as 0."""
+        if segment is None or present_s <= 0.0:
+            return self
+        share = min(max(attention_s / present_s, 0.0), 1.0)
+        hits, misses = self.seen.get((advert, segment), (0.0, 0.0))
+        return Learner({**self.seen, (advert, segment): (hits + share, misses + 1.0 - share)})
+
+    def to_dict(self) -> dict[str, dict[str, list[float]]]:
+        """The state as JSON can hold it: by advert, then by segment."""
+        state: dict[str, dict[str, list[float]]] = {}
+        for (advert, segment), (hits, misses) in sorted(self.seen.items()):
+            state.setdefault(advert, {})[segment] = [hits, misses]
+        return state
+
+    @classmethod
+    def from_dict(cls, state: Mapping[str, Mapping[str, Sequence[float]]]) -> "Learner":
+        """What ``to_dict`` wrote. Raises ``ValueError`` where it is something else."""
+        try:
+            seen = {
+                (str(advert), str(segment)): (float(hits), float(misses))
+                for advert, segments in state.items()
+                for segment, (hits, misses) in segments.items()
+            }
+        except (AttributeError, TypeError, ValueError):
+            raise ValueError("the learner's state must be {advert: {segment: [attention, none]}}") from None
+        if not all(0.0 <= count < float("inf") for pair in seen.values() for count in pair):
+            raise ValueError("the learner's state must hold counts of plays, 0 or more")
+        return cls(seen)
+
+
+def attention_weights(audience: Audience) -> list[float]:
+    """How much each viewer counts: by how far the person faces the screen now."""
+    return [max(viewer.attention, LEAST_ATTENTION) for viewer in audience.viewers]
+
+
+def segment_of(audience: Audience) -> str | None:
+    """The coarse segment that most of the audience's attention belongs to, such as ``"female 18-34"``; ``None`` where
+    nobody is in front. Probabilities are added up; nobody is labelled."""
+    best, most = None, 0.0
+    weights = attention_weights(audience)
+    for low, below in pairwise(SEGMENT_AGES):
+        for gender in ("female", "male"):
+            mass = sum(
+                weight * viewer.p_age(low, below - 1) * viewer.p_gender(gender)
+                for viewer, weight in zip(audience.viewers, weights, strict=True)
+            )
+            if mass > most:
+                best, most = f"{gender} {low}-{below - 1}", mass
+    return best
