@@ -17,6 +17,7 @@ COMMANDS = {
     "serve": ("onlooker.cli.serve", "The website and the API, on this machine or in the cloud."),
     "worker": ("onlooker.cli.worker", "Answer the pictures that wait in a queue."),
     "keys": ("onlooker.cli.keys", "API keys: make, list and revoke them."),
+    "simulate": ("onlooker.cli.simulate", "Ways of choosing adverts, compared in a simulated store."),
     "models": ("onlooker.cli.models", "Model cards: licence, size, figures, checksum; fetch a model."),
     "train": ("onlooker.cli.train", "Train a model on a folder of labelled faces."),
     "evaluate": ("onlooker.cli.evaluate", "How wrong is it, on labelled faces."),
