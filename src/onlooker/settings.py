@@ -108,6 +108,40 @@ class Rekognition(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_on
     buckets: list[str] = []
 
 
+class Display(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """The screen in a shop, ``onlooker display``. What the camera is used for is switched part by part.
+
+    screen        what the screen goes by in the campaign, in plays and counts
+    counting      whether visits, and who was there during a play, are counted
+    demographics  whether ages and genders are read at all
+    targeting     whether adverts are chosen by who is in front; needs demographics
+    uploads       whether the website that reads uploaded pictures is served beside the screen
+    operator_picture  whether the operator's page may show what the camera sees
+    pause_minutes how long nobody is looked at after somebody has asked for that
+    k             counts of fewer people than this are shown to nobody
+    ledger        where plays and counts are kept: sqlite:///file or another database; by default a file of this user
+    owner         who runs the screen, for the notice
+    contact       how they are reached, for the notice
+    notice_url    the address in the notice's QR code; by default this server's own page, for which it must be within
+                  reach of a telephone
+    facts         a JSON file with what hooks know (weather, stock), read at every choice
+    """
+
+    screen: Annotated[str, Meta(min_length=1, max_length=100)] = "screen-1"
+    counting: bool = True
+    demographics: bool = True
+    targeting: bool = True
+    uploads: bool = False
+    operator_picture: bool = True
+    pause_minutes: Annotated[float, Meta(ge=1, le=1440)] = 10.0
+    k: Annotated[int, Meta(ge=1, le=1000)] = 10
+    ledger: str | None = None
+    owner: str = ""
+    contact: str = ""
+    notice_url: str | None = None
+    facts: str | None = None
+
+
 class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """Everything that can be set, with its default."""
 
@@ -116,6 +150,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
     limits: Limits = Limits()
     keys: Keys = Keys()
     rekognition: Rekognition = Rekognition()
+    display: Display = Display()
 
     @property
     def store(self) -> str:
@@ -126,6 +161,11 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
     def queue(self) -> str:
         """The queue's address, the default included."""
         return self.serve.queue or "sqlite://" + (data_folder() / "tasks.sqlite").as_uri().removeprefix("file://")
+
+    @property
+    def ledger(self) -> str:
+        """The ledger's address, the default included."""
+        return self.display.ledger or "sqlite:///" + str(data_folder() / "ledger.sqlite")
 
     @property
     def keys_file(self) -> Path:
