@@ -11,8 +11,8 @@ from PIL import Image
 
 from onlooker.core.errors import InputError
 
-_TICKS = 90_000
-"""Ticks a second of the file's clock."""
+_TICKS = 1000
+"""Ticks a second of the file's clock; some codecs (MPEG-4 in AVI) take no more than 65,535."""
 
 
 class Recorder:
@@ -33,7 +33,8 @@ class Recorder:
         self._path = path
         try:
             self._container: Any = av.open(str(path), "w")
-        except (av.error.FFmpegError, ValueError) as error:
+            path.open("wb").close()  # FFmpeg would open it, and fail, with the first frame only
+        except (av.error.FFmpegError, ValueError, OSError) as error:
             said = getattr(error, "strerror", None) or error
             raise InputError(f"{path}: cannot be written ({said}); name a file that ends in .mp4 or .mkv") from None
         self._stream: Any = None
@@ -77,7 +78,8 @@ class Recorder:
     ) -> None:
         try:
             if self._stream is not None:
-                with suppress(self._av.error.EOFError):
+                # What went wrong before has been said; what comes of it here has not to be said again.
+                with suppress(self._av.error.EOFError if error is None else self._av.error.FFmpegError):
                     self._container.mux(self._stream.encode())
         finally:
             self._container.close()

@@ -15,7 +15,7 @@ from onlooker.core.geometry import Matrix
 VIEWS = 12
 """Views of a face that are held apart; the two that are alike most then become one with the weight of both."""
 
-MOST_WEIGHT = 24.0
+MOST_WEIGHT = 60.0
 """Weight, in views of full quality, that all views together may have: beyond it old ones fade, so that a first
 impression can be outvoted."""
 

@@ -19,11 +19,14 @@ from onlooker.tracking.assign import IMPOSSIBLE, assign
 SURE = 0.5
 """Score from which a face may begin a track; below, it may only continue one."""
 
+CERTAIN = 0.75
+"""Score from which a face is followed at its first sight; another must be seen twice, as the detector may err."""
+
 PATIENCE = 1.0
 """Seconds a track lives on without being seen: a head that turns away, someone who passes in front."""
 
 UNPROVEN = 0.3
-"""The same for a track that was seen once only."""
+"""The same for a track that is not proven yet."""
 
 SPEED, SLACK, REACH = 8.0, 0.4, 1.5
 """How far a face may be from where it is expected, in heights of its box: ``SLACK``, and ``SPEED`` for each second
@@ -66,8 +69,8 @@ class Track:
 
     @property
     def proven(self) -> bool:
-        """Seen more than once: no chance find of the detector."""
-        return self.sights > 1
+        """No chance find of the detector: seen more than once, or beyond doubt."""
+        return self.sights > 1 or self.score >= CERTAIN
 
     @property
     def height(self) -> float:

@@ -1,0 +1,53 @@
+"""Small films for tests, made on the spot; none of them shows a person unless it is asked to."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from onlooker.core.faces import Picture8
+from onlooker.media.record import Recorder
+from onlooker.media.scene import Actor, Scene, Step
+
+
+def film(path: Path, pictures: Iterable[Picture8], rate: float = 25) -> Path:
+    """A film of some pictures, in the form that the file's ending says."""
+    with Recorder(path) as recorder:
+        for number, pixels in enumerate(pictures):
+            recorder.add(Image.fromarray(pixels), number / rate)
+    return path
+
+
+def counted(frames: int, size: tuple[int, int] = (160, 96)) -> list[Picture8]:
+    """Pictures that say which they are: the darkness of the left half is 8 levels a frame."""
+    pictures = np.full((frames, size[1], size[0], 3), 128, np.uint8)
+    for number in range(frames):
+        pictures[number, :, : size[0] // 2] = 8 * number
+    return list(pictures)
+
+
+def number_of(pixels: Picture8) -> int:
+    """Which picture of ``counted`` this is."""
+    return round(float(pixels[:, : pixels.shape[1] // 4].mean()) / 8)
+
+
+def portraits(samples: Path) -> list[Image.Image]:
+    """Heads of the sample portraits."""
+    return [
+        Image.open(samples / "eileen_collins.png").convert("RGB").crop((60, 0, 400, 400)),
+        Image.open(samples / "grace_hopper.jpg").convert("RGB").crop((90, 40, 450, 480)),
+    ]
+
+
+def street(samples: Path) -> Scene:
+    """Two people at 640 x 360: one is there for six seconds, the other comes after two and leaves after four."""
+    first, second = portraits(samples)
+    return Scene(
+        640,
+        360,
+        [
+            Actor(first, [Step(0, 160, 190, 200), Step(1.5, 180, 190, 220), Step(6, 182, 190, 220)]),
+            Actor(second, [Step(2, 470, 190, 180), Step(3, 460, 190, 210), Step(4, 462, 190, 210)]),
+        ],
+    )

@@ -1,0 +1,403 @@
+import gc
+import subprocess
+import sys
+import threading
+import time
+import wave
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from onlooker.core.errors import InputError
+from onlooker.media import video
+from onlooker.media.overlay import to_jpeg
+from onlooker.media.video import Clock, Event, Frame, frames
+from tests.media.films import counted, film, number_of
+
+av = pytest.importorskip("av", reason="video needs the extra [video]")
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten frames at 25 a second."""
+    return film(tmp_path_factory.mktemp("film") / "ten.mp4", counted(10))
+
+
+class Hand:
+    """A clock moved by hand."""
+
+    def __init__(self) -> None:
+        self.time = 100.0
+        self.slept: list[float] = []
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(lambda: self.time, self.sleep)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.time += seconds
+
+
+def handles() -> int:
+    """Open files and sockets of this process."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def threads() -> list[str]:
+    return [t.name for t in threading.enumerate() if t.name.startswith("onlooker-video")]
+
+
+# Files ----------------------------------------------------------------------------------------------------------------
+
+
+def test_every_frame_of_a_file_in_order_at_its_time(clip: Path) -> None:
+    got = list(frames(clip))
+    assert [number_of(f.pixels) for f in got] == list(range(10))
+    assert [f.number for f in got] == list(range(10))
+    assert [f.at for f in got] == pytest.approx([k / 25 for k in range(10)], abs=1e-3)
+    assert {f.dropped for f in got} == {0}
+    assert {(f.pixels.shape, f.pixels.dtype) for f in got} == {((96, 160, 3), np.dtype(np.uint8))}
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.avi", "a.mov", "a b ü.mp4", "a.gif"])
+def test_other_forms(tmp_path: Path, name: str) -> None:
+    if name.endswith("gif"):
+        pictures = [Image.fromarray(p) for p in counted(5)]
+        pictures[0].save(tmp_path / name, save_all=True, append_images=pictures[1:], duration=40)
+    else:
+        film(tmp_path / name, counted(5))
+    assert [number_of(f.pixels) for f in frames(tmp_path / name)] == list(range(5))
+
+
+def test_pixels_are_rgb(tmp_path: Path) -> None:
+    red = np.zeros((64, 64, 3), np.uint8)
+    red[..., 0] = 200
+    pixels = next(frames(film(tmp_path / "red.mp4", [red] * 2))).pixels
+    assert pixels[..., 0].mean() > 180
+    assert pixels[..., 1:].mean() < 20
+
+
+def test_a_loop_goes_on_and_its_clock_never_runs_backwards(clip: Path) -> None:
+    before = handles()
+    got = []
+    stream = frames(clip, loop=True)
+    for frame in stream:
+        got.append(frame)
+        if len(got) == 35:
+            break
+    stream.close()
+    assert [number_of(f.pixels) for f in got] == [k % 10 for k in range(35)]
+    assert [f.at for f in got] == pytest.approx([k / 25 for k in range(35)], abs=5e-3)
+    assert handles() == before
+
+
+def test_at_its_own_pace_a_file_waits_and_passes_over_what_is_late(clip: Path) -> None:
+    hand = Hand()
+    got = []
+    for frame in frames(clip, pace=True, clock=hand.clock):
+        got.append(frame)
+        if frame.number == 2:
+            hand.time += 0.17  # three frames and a bit
+    assert [round(f.at * 25) for f in got] == [0, 1, 2, 6, 7, 8, 9]
+    assert [f.dropped for f in got] == [0, 0, 0, 3, 0, 0, 0]
+    assert hand.slept[:2] == pytest.approx([0.04, 0.04], abs=1e-3)
+
+
+def test_whoever_is_always_too_slow_still_gets_frames(clip: Path) -> None:
+    hand = Hand()
+    got = []
+    for frame in frames(clip, pace=True, loop=True, clock=hand.clock):
+        got.append(frame)
+        hand.time += 3.0
+        if len(got) == 20:
+            break
+    assert max(f.dropped for f in got) <= 13
+
+
+def test_large_frames_are_shrunk_as_they_are_converted(tmp_path: Path) -> None:
+    path = film(tmp_path / "large.mp4", counted(2, (640, 320)))
+    assert next(frames(path, longest=320)).pixels.shape == (160, 320, 3)
+
+
+def test_a_telephone_held_upright_gives_upright_frames() -> None:
+    sideways = np.zeros((4, 6, 3), np.uint8)
+    sideways[0, :, 0] = 255  # the top row, which a turn to the left brings to the left
+    turned = SimpleNamespace(width=6, height=4, rotation=90, to_ndarray=lambda **_: sideways)
+    pixels = video._pixels(turned, 1920)  # type: ignore[arg-type]
+    assert pixels.shape == (6, 4, 3)
+    assert (pixels[:, 0, 0] == 255).all()
+
+
+# Release --------------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_opened_before_the_first_frame_is_asked_for() -> None:
+    frames("no such file").close()
+
+
+@pytest.mark.parametrize("how", ["end", "close", "drop", "raise"])
+def test_a_file_is_always_closed(clip: Path, how: str) -> None:
+    next(frames(clip)).pixels.sum()  # whatever is loaded once, is loaded
+    gc.collect()
+    before = handles()
+    stream = frames(clip)
+    if how == "end":
+        list(stream)
+    else:
+        next(stream)
+        assert handles() > before
+        if how == "close":
+            stream.close()
+        elif how == "raise":
+            with pytest.raises(KeyError):
+                stream.throw(KeyError())
+        else:
+            del stream
+            gc.collect()
+    assert handles() == before
+
+
+# Errors ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("nowhere.mp4", "no such file"),
+        ("folder", "a folder, not a video"),
+        ("text.mp4", "not a video in a known format"),
+        ("empty.mp4", "not a video in a known format"),
+        ("half.mp4", "not a video in a known format"),
+        ("sound.wav", "holds no video"),
+        ("rtsp://user:secret@127.0.0.1:9/x", "connection refused"),
+        ("http://127.0.0.1:9/x", "connection refused"),
+        ("gopherhole://127.0.0.1/x", "no such protocol"),
+        ("873", "there is no such camera"),
+    ],
+)
+def test_what_cannot_be_opened_is_said_in_one_sentence(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch, source: str, says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    Path("text.mp4").write_text("no video at all\n" * 100, encoding="utf-8")
+    Path("empty.mp4").touch()
+    Path("half.mp4").write_bytes(clip.read_bytes()[:600])
+    with wave.open("sound.wav", "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(16000))
+    if source == "873" and not sys.platform.startswith("linux"):
+        pytest.skip("cameras are files on Linux alone")
+    with pytest.raises(InputError, match=says) as error:
+        next(frames(source))
+    assert "\n" not in str(error.value)
+    assert "secret" not in str(error.value)
+
+
+def test_without_the_extra_it_says_what_to_install(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(InputError, match=r"pip install 'onlooker\[video\]'"):
+        next(frames(clip))
+
+
+def test_a_file_damaged_in_the_middle_is_read_past_the_damage(tmp_path: Path) -> None:
+    path = film(tmp_path / "a.mkv", counted(30))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 40] = b"\xff" * 40
+    path.write_bytes(data)
+    assert len(list(frames(path))) >= 10
+
+
+def test_a_playlist_cannot_send_the_reader_to_the_network(tmp_path: Path) -> None:
+    """A file from a stranger is read as a file: what it names elsewhere is not fetched."""
+    asked = []
+
+    class Trap(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Trap)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        path = tmp_path / "list.m3u8"
+        path.write_text(
+            f"#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nhttp://127.0.0.1:{server.server_address[1]}/a.ts\n"
+            "#EXT-X-ENDLIST\n",
+            encoding="utf-8",
+        )
+        with pytest.raises(InputError):
+            next(frames(path))
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert asked == []
+
+
+def test_sources_that_go_by_a_name_need_no_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wall(clock: Clock) -> Iterator[Frame]:
+        yield Frame(np.zeros((2, 2, 3), np.uint8), clock.now(), 0)
+
+    monkeypatch.setitem(video.NAMED, "wall", wall)
+    monkeypatch.setitem(sys.modules, "av", None)
+    assert [f.at for f in frames("wall", clock=Hand().clock)] == [100.0]
+
+
+# Live sources ---------------------------------------------------------------------------------------------------------
+
+
+class Camera:
+    """A network camera: motion JPEG over HTTP, as many sell it. It can fall silent, hang up, go away and come back."""
+
+    def __init__(self, port: int = 0) -> None:
+        camera = self
+        self.silent = threading.Event()
+        self.ended = threading.Event()
+        self.sending = threading.Condition()
+        self.sent = 0
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+                self.end_headers()
+                number = 0
+                try:
+                    while not camera.ended.is_set():
+                        if not camera.silent.is_set():
+                            jpeg = to_jpeg(Image.fromarray(counted(30)[number % 30]))
+                            self.wfile.write(
+                                b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(jpeg)
+                            )
+                            self.wfile.write(jpeg + b"\r\n")
+                            number += 1
+                            with camera.sending:
+                                camera.sent += 1
+                                camera.sending.notify_all()
+                        camera.ended.wait(0.01)
+                except OSError:
+                    pass
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.port = self._server.server_address[1]
+        self.url = f"http://user:secret@127.0.0.1:{self.port}/video"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread.start()
+
+    def wait_for(self, frames: int) -> None:
+        """Wait until it has sent that many more."""
+        with self.sending:
+            target = self.sent + frames
+            assert self.sending.wait_for(lambda: self.sent >= target, timeout=30)
+
+    def gone(self) -> None:
+        self.ended.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def camera(monkeypatch: pytest.MonkeyPatch) -> Iterator[Camera]:
+    monkeypatch.setattr(video, "RETRY_SECONDS", (0.05, 0.1))
+    monkeypatch.setattr(video, "SILENT_SECONDS", 0.5)
+    camera = Camera()
+    yield camera
+    camera.gone()
+
+
+def test_a_live_source_gives_the_newest_frame_and_says_what_was_passed_over(camera: Camera) -> None:
+    stream = frames(camera.url)
+    first = next(stream)
+    camera.wait_for(12)  # busy elsewhere, while the camera goes on
+    second, third = next(stream), next(stream)
+    stream.close()
+    assert (first.number, first.at, second.number) == (0, 0.0, 1)
+    assert second.dropped >= 5
+    assert third.dropped < second.dropped
+    assert first.at < second.at < third.at
+
+
+@pytest.mark.parametrize("how", ["silent", "gone"])
+def test_a_camera_that_dies_is_noticed_and_opened_again_when_it_is_back(camera: Camera, how: str) -> None:
+    told: list[Event] = []
+    stream = frames(camera.url, told=told.append)
+    before = next(stream)
+    again: list[Camera] = []
+    if how == "silent":
+        camera.silent.set()
+        threading.Timer(1.0, camera.silent.clear).start()
+    else:
+        camera.gone()
+        threading.Timer(0.6, lambda: again.append(Camera(camera.port))).start()
+    try:
+        frame = next(stream)
+        while told[-1].kind != "back":
+            frame = next(stream)
+        kinds = [event.kind for event in told]
+        assert kinds[:2] == ["opened", "lost"]
+        assert kinds[-1] == "back"
+        assert set(kinds[2:-1]) <= {"failed"}
+        assert frame.at > before.at
+        assert "secret" not in repr(told)
+    finally:
+        stream.close()
+        for other in again:
+            other.gone()
+
+
+def test_a_live_source_leaves_neither_thread_nor_socket(camera: Camera) -> None:
+    list(zip(range(2), frames(camera.url), strict=False))
+    gc.collect()
+    before, running = handles(), threads()
+    stream = frames(camera.url)
+    next(stream)
+    assert threads() != running
+    stream.close()
+    assert threads() == running
+    # The server in this very process closes its end a moment later.
+    deadline = time.monotonic() + 10
+    while handles() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert handles() <= before
+
+
+def test_an_interpreter_that_ends_with_a_camera_open_ends(camera: Camera) -> None:
+    code = "import sys; from onlooker.media.video import frames; s = frames(sys.argv[1]); print(next(s).number)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, camera.url], capture_output=True, timeout=30, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
+
+
+def test_a_camera_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """FFmpeg's test picture in place of a driver: the same way through the code, sizes refused on the way."""
+    asked = []
+    opening = av.open
+
+    def refusing(name: str, **options: Any) -> Any:
+        asked.append(options.get("options"))
+        if options.get("options"):
+            raise av.error.ArgumentError(22, "Invalid argument")
+        return opening(name, **options)
+
+    monkeypatch.setattr(video, "_device", lambda *_: ("lavfi", "testsrc=size=320x240:rate=50"))
+    monkeypatch.setattr(av, "open", refusing)
+    told: list[Event] = []
+    stream = frames(0, told=told.append)
+    assert next(stream).pixels.shape == (240, 320, 3)
+    stream.close()
+    assert [event.text for event in told] == ["camera 0: 320 x 240"]
+    assert asked == [{"video_size": "1280x720", "framerate": "30"}, None]
