@@ -153,6 +153,15 @@ def test_what_is_kept_of_a_track_goes_with_it() -> None:
     assert len(watcher._people) <= 1
 
 
+def test_after_an_outage_everyone_is_someone_new() -> None:
+    watcher = Watcher(Eye(), FixedEstimator())
+    before = [watcher.see(Frame(shown(100), k / 25, k)) for k in range(5)][-1]
+    watcher.forget()
+    after = [watcher.see(Frame(shown(100), (5 + k) / 25, k)) for k in range(5)]
+    assert before.faces[0].id not in {face.id for sight in after for face in sight.faces}
+    assert len(after[-1].faces) == 1
+
+
 def test_the_frames_are_closed_with_the_sights() -> None:
     class Stream:
         closed = False

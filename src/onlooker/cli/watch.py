@@ -104,7 +104,7 @@ def command(
     with ExitStack() as stack:
         stack.enter_context(_terminable())
         view = Lines(every) if kind == "jsonl" else stack.enter_context(Table())
-        session = Session(view, paced=paced, demographics=not count_only)
+        session = Session(watcher, view, paced=paced, demographics=not count_only)
         if record is not None:
             from onlooker.media.record import Recorder
 
@@ -116,9 +116,9 @@ def command(
             page = stack.enter_context(Preview())
             click.echo(f"what the camera sees is at {page.url}", err=True)
             session.preview(page)
-        stream = stack.enter_context(closing(frames(source, loop=loop, pace=paced, told=view.told)))
+        stream = stack.enter_context(closing(frames(source, loop=loop, pace=paced, told=session.told)))
         try:
-            session.run(stream, watcher, seconds)
+            session.run(stream, seconds)
         finally:
             session.end()
     click.echo(session.summary(), err=True)

@@ -40,8 +40,8 @@ class View(Protocol):
 class Session:
     """One run: frames in; sights, visits and pictures out. ``paced`` says that the source goes by the wall clock."""
 
-    def __init__(self, view: View, *, paced: bool, demographics: bool) -> None:
-        self._view = view
+    def __init__(self, watcher: Watcher, view: View, *, paced: bool, demographics: bool) -> None:
+        self._watcher, self._view = watcher, view
         self._visits = Visits(demographics=demographics)
         self._paced = paced
         self._recorder: Recorder | None = None
@@ -58,12 +58,19 @@ class Session:
         """Show the frames, faces marked, on a page."""
         self._preview = preview
 
-    def run(self, frames: Iterable[Frame], watcher: Watcher, seconds: float | None) -> None:
+    def told(self, event: Event) -> None:
+        """Something befell the source. Where it is lost, the visits are over: nobody knows how long they went on."""
+        self._view.told(event)
+        if event.kind == "lost":
+            self._watcher.forget()
+            self.end()
+
+    def run(self, frames: Iterable[Frame], seconds: float | None) -> None:
         """Watch until the source ends, or ``seconds`` of it have passed."""
         for frame in frames:
             if seconds is not None and frame.at >= seconds:
                 return
-            sight = watcher.see(frame)
+            sight = self._watcher.see(frame)
             now = self._now(frame)
             over = self._visits.update(sight.presences(), at=frame.at, now=now)
             self._counts["frames"] += 1

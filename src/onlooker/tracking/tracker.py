@@ -101,9 +101,7 @@ class Tracker:
 
         A clock that runs backwards is another stream: every track ends.
         """
-        ended: list[Track] = []
-        if at < self._at:
-            ended, self._tracks = self._tracks, []
+        ended = self.end() if at < self._at else []
         self._at = at
         alive = [track for track in self._tracks if not self._over(track, at)]
         ended += [track for track in self._tracks if self._over(track, at)]
@@ -113,6 +111,11 @@ class Tracker:
         missed = [track for track in self._tracks if track.seen < at]
         self._match(found[~sure], missed, at, reach=SLACK)
         self._begin(found[sure][np.array(rest, dtype=np.intp)], at)
+        return ended
+
+    def end(self) -> list[Track]:
+        """End every track, and return them: the source was lost."""
+        ended, self._tracks = self._tracks, []
         return ended
 
     def _over(self, track: Track, at: float) -> bool:
