@@ -3,7 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onlooker.audience.viewers import Audience, Viewer
@@ -35,6 +35,7 @@ def test_a_minor_is_under_18_and_genders_are_each_others_rest() -> None:
     assert (viewer().p_gender("female"), viewer().p_gender("male")) == (0.75, 0.25)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=101, max_size=101).filter(lambda ages: sum(ages) > 0.1))
 def test_ranges_that_share_no_year_add_up(ages: list[float]) -> None:
     some = np.array(ages) / sum(ages)

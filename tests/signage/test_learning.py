@@ -3,7 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onlooker.signage.learning import Learner, segment_of
@@ -33,19 +33,31 @@ def test_nobody_is_no_observation_and_the_old_state_stays() -> None:
 
 
 def test_what_holds_attention_is_chosen_and_the_rest_keeps_its_floor() -> None:
-    p = taught().probabilities(["bad", "good"], "female 18-34", np.random.default_rng(0), floor=0.2)
+    alike = {"bad": 0.5, "good": 0.5}
+    p = taught().probabilities(alike, "female 18-34", np.random.default_rng(0), floor=0.2)
     assert p == pytest.approx([0.1, 0.9])
-    elsewhere = taught().probabilities(["bad", "good"], "male 18-34", np.random.default_rng(0), floor=0.2)
+    elsewhere = taught().probabilities(alike, "male 18-34", np.random.default_rng(0), floor=0.2)
     assert 0.3 < elsewhere[0] < 0.7
 
 
+def test_it_begins_with_what_the_targets_say_and_goes_on_with_what_was_seen() -> None:
+    favours = {"bad": 0.95, "good": 0.1}
+    new = Learner().probabilities(favours, "female 18-34", np.random.default_rng(0), floor=0.1)
+    assert new[0] > 0.9
+    old = taught().probabilities(favours, "female 18-34", np.random.default_rng(0), floor=0.1)
+    assert old[1] > 0.9
+    sure = Learner().probabilities({"a": 0.0, "b": 1.0}, "s", np.random.default_rng(0), floor=0.1)
+    assert sure == pytest.approx([0.05, 0.95])
+
+
+@settings(deadline=None)
 @given(st.integers(1, 8), st.floats(0.01, 1), st.integers(0, 1000))
 def test_probabilities_are_at_least_the_floor_and_sum_to_one(count: int, floor: float, seed: int) -> None:
-    names = ["good", "bad", *"cdefgh"][:count]
-    p = taught(5).probabilities(names, "female 18-34", np.random.default_rng(seed), floor=floor)
+    worth = dict.fromkeys(["good", "bad", *"cdefgh"][:count], 0.6)
+    p = taught(5).probabilities(worth, "female 18-34", np.random.default_rng(seed), floor=floor)
     assert sum(p) == pytest.approx(1)
     assert min(p) >= floor / count - 1e-12
-    assert p == taught(5).probabilities(names, "female 18-34", np.random.default_rng(seed), floor=floor)
+    assert p == taught(5).probabilities(worth, "female 18-34", np.random.default_rng(seed), floor=floor)
 
 
 def test_the_state_survives_json() -> None:

@@ -73,7 +73,7 @@ def test_the_highest_tier_that_may_play_plays() -> None:
     assert decision.advert.id == "high"
     assert decision.left_out == {
         "low": "waits behind adverts of priority 1, its own being 0",
-        "off": "has had its 1 plays of this hour",
+        "off": "has been played within the hour",
     }
     assert list(decision.scores) == ["high"]
 
@@ -334,12 +334,21 @@ def test_hours_are_real_ones_when_the_clocks_change() -> None:
     assert ask(shop, people(), later + timedelta(minutes=1), history=first.history).advert.id == "x"
 
 
+def test_a_play_is_kept_in_utc_and_must_have_a_time_zone() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    begun = Play("x", datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=berlin), 10)
+    assert begun.started_at == datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
+    assert begun.started_at.tzinfo is UTC
+    with pytest.raises(ValueError, match="time zone"):
+        Play("x", datetime(2026, 10, 25), 10)  # noqa: DTZ001
+
+
 def test_the_history_stays_small() -> None:
     shop = campaign(advert("x", general=True, duration=60, cap_per_hour=70))
     made = play(shop, [people()] * 700)
     assert ids(made[-3:]) == ["x"] * 3
     assert len(made[-1].history.plays) == 501
-    assert made[-1].history.plays_within_hour(made[-1].at) == {"x": 60}
+    assert made[-1].history.plays_within_hour("x", made[-1].at) == 60
 
 
 # Learning

@@ -74,7 +74,7 @@ def campaigns(draw: st.DrawFn) -> Campaign:
     return campaign(*adverts, minors=minors, targeting=draw(st.booleans()), learning=learning, timezone=BERLIN)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(campaigns(), audiences(), st.integers(0, 2**32), st.integers(0, 60 * 24))
 def test_the_minors_policy_is_never_broken(shop: Campaign, audience: Audience, seed: int, minute: int) -> None:
     now = NOON + timedelta(minutes=minute)
@@ -92,7 +92,7 @@ def test_the_minors_policy_is_never_broken(shop: Campaign, audience: Audience, s
         assert chosen.general
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(campaigns(), audiences(), st.integers(0, 2**32), st.integers(0, 60 * 24))
 def test_a_decision_accounts_for_every_advert(shop: Campaign, audience: Audience, seed: int, minute: int) -> None:
     now = NOON + timedelta(minutes=minute)
@@ -118,7 +118,7 @@ def test_a_decision_accounts_for_every_advert(shop: Campaign, audience: Audience
     assert sum(decision.history.credits.values()) == pytest.approx(0, abs=1e-6)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     campaigns(),
     st.lists(audiences(), min_size=1, max_size=4),

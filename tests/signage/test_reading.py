@@ -266,6 +266,11 @@ def test_a_target_of_minors_is_taken_where_the_campaign_allows_it(folder: Path) 
     assert load(written(folder, text.replace("17", "18"))).adverts[1].target.age == (5, 18)
 
 
+def test_an_advert_may_play_on_one_day_alone(folder: Path) -> None:
+    day = advert("x", **{"from": "2026-02-02", "until": "2026-02-02"})
+    assert load(written(folder, DEFAULT + day)).adverts[1].schedule.first == date(2026, 2, 2)
+
+
 def test_files_need_not_be_there_where_they_are_not_asked_for(tmp_path: Path) -> None:
     campaign = load(written(tmp_path, DEFAULT), files=False)
     assert campaign.default.source == tmp_path / "d.svg"

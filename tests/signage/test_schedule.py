@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onlooker.signage.schedule import DAY, DayPart, Schedule, minutes
@@ -45,6 +45,7 @@ def test_midnight_ends_the_day_and_begins_the_next() -> None:
     assert DayPart("all", 0, DAY).began(at(MONDAY, "00:00")) == MONDAY
 
 
+@settings(deadline=None)
 @given(st.integers(0, DAY - 1), st.integers(0, DAY), st.integers(0, 2 * DAY - 1))
 def test_every_window_lasts_as_long_as_it_says_and_the_rest_of_the_day_is_its_opposite(
     start: int, end: int, minute: int
@@ -126,6 +127,7 @@ def test_windows_follow_the_wall_clock_over_daylight_saving(
     assert minutes_due(Schedule(first=day, last=day), day) == whole
 
 
+@settings(deadline=None)
 @given(st.integers(0, DAY - 1), st.integers(0, DAY), st.sampled_from([date(2026, 3, 29), date(2026, 10, 25)]))
 def test_a_window_and_the_rest_fill_the_day_of_a_clock_change(start: int, end: int, day: date) -> None:
     if start % DAY == end % DAY:

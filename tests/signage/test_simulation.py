@@ -195,6 +195,17 @@ def test_labels_must_be_made_and_groups_be_met() -> None:
     assert named("majority")(same, unsure, NOON).advert.id == "dress"  # whose years lie within 35 to 59
     young = world.people(viewer(ages={20: 1.0}, p_female=1.0))
     assert named("majority")(same, young, NOON).advert.id == "bread"
+    overlaps = campaign(advert("games", target=Target((18, 40))), advert("bread", general=True))
+    older = world.people(viewer(ages={38: 1.0}))  # of 35 to 59, of whose years too few are meant
+    assert named("majority")(screen(overlaps), older, NOON).advert.id == "bread"
+    assert named("rules")(screen(overlaps), older, NOON).advert.id == "games"
+
+
+def test_a_choice_left_to_chance_is_logged_with_its_propensity() -> None:
+    same = screen(campaign(advert("dress", target=WOMEN), advert("tie", target=MEN), advert("bread", general=True)))
+    decision = named("eligible")(same, world.people(viewer(p_female=0.9)), NOON)
+    assert decision.propensity == 0.5
+    assert decision.scores.keys() == {"dress", "bread"}
 
 
 def test_too_many_plays_are_those_that_end_an_hour_with_too_many() -> None:

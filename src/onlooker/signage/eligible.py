@@ -6,22 +6,24 @@ from datetime import datetime
 
 from onlooker.audience.viewers import Audience
 from onlooker.signage.campaign import Advert, Campaign, Condition, Fact, Range
+from onlooker.signage.history import History
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
     """What decides who may play.
 
-    local     the wall clock in the campaign's time zone
-    counts    plays of each advert within the hour on this screen
+    now       the moment, and ``local`` the wall clock in the campaign's time zone
+    history   what this screen has played
     untargeted  why the audience does not count, as a clause; ``None`` where it does
     """
 
     campaign: Campaign
     audience: Audience
+    now: datetime
     local: datetime
     screen: str
-    counts: Mapping[str, int]
+    history: History
     facts: Mapping[str, Fact]
     untargeted: str | None
 
@@ -32,7 +34,7 @@ class Situation:
         for advert in self.campaign.adverts:
             if advert.default:
                 continue
-            reason = self._why_not(advert) or self._why_not_them(advert)
+            reason = self._why_not(advert) or self._why_not_them(advert) or self._why_not_again(advert)
             if reason is None:
                 able.append(advert)
             else:
@@ -41,10 +43,11 @@ class Situation:
 
     def due(self) -> list[Advert]:
         """The adverts, the default aside, against which nothing speaks, whoever stands in front."""
-        return [advert for advert in self.campaign.adverts if not advert.default and self._why_not(advert) is None]
+        plain = [advert for advert in self.campaign.adverts if not advert.default]
+        return [advert for advert in plain if (self._why_not(advert) or self._why_not_again(advert)) is None]
 
     def _why_not(self, advert: Advert) -> str | None:
-        """What speaks against it, whoever stands in front."""
+        """What speaks against it, whoever stands in front and whatever was played."""
         if advert.screens and self.screen not in advert.screens:
             return f"plays on {', '.join(sorted(advert.screens))} only"
         if (reason := advert.schedule.why_not(self.local)) is not None:
@@ -52,9 +55,14 @@ class Situation:
         for key, condition in advert.when.items():
             if (reason := _unmet(key, condition, self.facts)) is not None:
                 return reason
-        if advert.cap_per_hour is not None and self.counts.get(advert.id, 0) >= advert.cap_per_hour:
-            return f"has had its {advert.cap_per_hour} plays of this hour"
         return None
+
+    def _why_not_again(self, advert: Advert) -> str | None:
+        """What speaks against it after what was played."""
+        cap = advert.cap_per_hour
+        if cap is None or self.history.plays_within_hour(advert.id, self.now) < cap:
+            return None
+        return f"has been played {cap} times within the hour already" if cap > 1 else "has been played within the hour"
 
     def _why_not_them(self, advert: Advert) -> str | None:
         """What speaks against it with this audience."""

@@ -1,6 +1,6 @@
 """What one screen has played, as far as the next choice depends on it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -48,23 +48,17 @@ class History:
         """The history of a screen that starts anew, from the plays of its last hour; the rotation begins afresh."""
         return cls(tuple(plays))
 
-    def plays_within_hour(self, now: datetime) -> dict[str, int]:
-        """How often each advert was played less than an hour from ``now``: before it, or after, so that setting the
+    def plays_within_hour(self, advert: str, now: datetime) -> int:
+        """How often an advert was played less than an hour from ``now``: before it, or after, so that setting the
         clock back makes no room for more."""
         moment = now.astimezone(UTC)
-        counts: dict[str, int] = {}
-        for play in _near(self.plays, moment):
-            counts[play.advert] = counts.get(play.advert, 0) + 1
-        return counts
+        early, late = moment - HOUR, moment + HOUR
+        return sum(1 for play in self.plays if play.advert == advert and early < play.started_at < late)
 
     def after(
         self, play: Play, credits_: Mapping[str, float], contest: frozenset[str], viewers: frozenset[str]
     ) -> "History":
         """The history with one more play, without those that no choice will ask for again."""
-        kept = (*_near(self.plays[:-KEPT], play.started_at), *self.plays[-KEPT:], play)
-        return History(kept, dict(credits_), contest, viewers)
-
-
-def _near(plays: Iterable[Play], moment: datetime) -> Iterator[Play]:
-    early, late = moment - HOUR, moment + HOUR
-    return (play for play in plays if early < play.started_at < late)
+        early, late = play.started_at - HOUR, play.started_at + HOUR
+        older = [past for past in self.plays[:-KEPT] if early < past.started_at < late]
+        return History((*older, *self.plays[-KEPT:], play), dict(credits_), contest, viewers)

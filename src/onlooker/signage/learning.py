@@ -1,7 +1,8 @@
 """Learning which advert holds whose attention: Thompson sampling (Thompson, 1933; Chapelle and Li, 2011).
 
 For each advert and coarse segment of the audience the share of the time in front that is spent facing the screen has
-a Beta distribution; a choice draws from each and takes the best. The reward is a share, not a success or failure, and
+a Beta distribution; a choice draws from each and takes the best. It begins with what the targets say: an advert's worth
+to this audience stands for ``PRIOR_PLAYS`` plays. The reward is a share, not a success or failure, and
 counts as that part of either (Agrawal and Goyal, 2012, draw a success with that probability; the mean is the same).
 """
 
@@ -18,6 +19,12 @@ SEGMENT_AGES = (ADULT_FROM, 35, 60, N_AGES)
 DRAWS = 100
 """Draws from the posterior, of which one is followed: the propensity is a whole number of hundredths."""
 
+PRIOR_PLAYS = 10.0
+"""How many plays an advert's worth counts as, beside what was seen."""
+
+SUITED = 0.5
+"""Share of their time that people are expected to give to an advert that surely suits them, before any was seen."""
+
 LEAST_ATTENTION = 0.1
 """Weight of a viewer who looks away: such a person may turn back."""
 
@@ -30,14 +37,20 @@ class Learner:
     seen: Mapping[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
 
     def probabilities(
-        self, adverts: Sequence[str], segment: str, rng: np.random.Generator, *, floor: float
+        self, worth: Mapping[str, float], segment: str, rng: np.random.Generator, *, floor: float
     ) -> list[float]:
-        """With which probability each of ``adverts`` (at least one) is to be chosen: how often it is the best of
-        ``DRAWS`` draws, and of a share ``floor`` of all choices an equal part. They sum to 1."""
-        counts = np.array([self.seen.get((advert, segment), (0.0, 0.0)) for advert in adverts])
-        drawn = rng.beta(1.0 + counts[:, 0], 1.0 + counts[:, 1], size=(DRAWS, len(adverts)))
-        best = np.bincount(drawn.argmax(axis=1), minlength=len(adverts)) / DRAWS
-        return [float(p) for p in (1.0 - floor) * best + floor / len(adverts)]
+        """With which probability each advert of ``worth`` (0 to 1 to this audience; at least one) is to be chosen: how
+        often it is the best of ``DRAWS`` draws, and an equal part of the share ``floor`` of all choices. They sum
+        to 1."""
+        counts = np.array([self.seen.get((advert, segment), (0.0, 0.0)) for advert in worth])
+        expected = np.clip(SUITED * np.array(list(worth.values())), 0.01, 0.99)
+        drawn = rng.beta(
+            PRIOR_PLAYS * expected + counts[:, 0],
+            PRIOR_PLAYS * (1.0 - expected) + counts[:, 1],
+            size=(DRAWS, len(worth)),
+        )
+        best = np.bincount(drawn.argmax(axis=1), minlength=len(worth)) / DRAWS
+        return [float(p) for p in (1.0 - floor) * best + floor / len(worth)]
 
     def observe(self, advert: str, segment: str | None, *, attention_s: float, present_s: float) -> "Learner":
         """What is learned from a play: of ``present_s`` seconds that viewers were in front together (all added up),

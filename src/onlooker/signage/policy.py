@@ -77,9 +77,10 @@ def choose(
     situation = Situation(
         campaign,
         audience,
+        now=now,
         local=now.astimezone(campaign.timezone),
         screen=screen,
-        counts=history.plays_within_hour(now),
+        history=history,
         facts=facts or {},
         untargeted=clause,
     )
@@ -103,7 +104,7 @@ def choose(
     segment, propensity = segment_of(audience), 1.0
     if campaign.learning.enabled and learner is not None and segment is not None:
         contest = able
-        ps = learner.probabilities([a.id for a in able], segment, rng, floor=campaign.learning.floor)
+        ps = learner.probabilities(scores, segment, rng, floor=campaign.learning.floor)
         i = int(rng.choice(len(able), p=ps))
         chosen, propensity = able[i], ps[i]
         why = f"{_named(chosen)} was drawn with a probability of {propensity:.0%} from what was learned of {segment}."

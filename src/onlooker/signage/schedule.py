@@ -5,7 +5,6 @@ those of that day. On the night when clocks go forward a window within the hour 
 they go back, one within the repeated hour occurs twice, as the clock on the shop's wall shows it.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -54,19 +53,15 @@ class Schedule:
 
     def why_not(self, local: datetime) -> str | None:
         """Why the advert is not due at the wall clock ``local``; ``None`` where it is."""
-        reason = None
-        for day in self._days(local):
-            reason = self._day_why_not(day)
-            if reason is None:
-                return None
-        return reason or f"only plays during {' and '.join(map(str, self.parts))}"
-
-    def _days(self, local: datetime) -> Iterator[date]:
         if not self.parts:
-            yield local.date()
+            return self._day_why_not(local.date())
+        reason = None
         for part in self.parts:
             if (day := part.began(local)) is not None:
-                yield day
+                reason = self._day_why_not(day)
+                if reason is None:
+                    return None
+        return reason or f"only plays during {' and '.join(map(str, self.parts))}"
 
     def _day_why_not(self, day: date) -> str | None:
         if self.first is not None and day < self.first:

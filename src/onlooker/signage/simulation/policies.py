@@ -184,8 +184,8 @@ def _made(
 
 
 def _situation(screen: Screen, campaign: Campaign, audience: Audience, now: datetime, clause: str | None) -> Situation:
-    counts = screen.history.plays_within_hour(now)
-    return Situation(campaign, audience, now.astimezone(campaign.timezone), "", counts, {}, clause)
+    local = now.astimezone(campaign.timezone)
+    return Situation(campaign, audience, now, local, "", screen.history, {}, clause)
 
 
 def _due(screen: Screen, audience: Audience, now: datetime) -> list[Advert]:
