@@ -165,7 +165,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
     @property
     def ledger(self) -> str:
         """The ledger's address, the default included."""
-        return self.display.ledger or "sqlite:///" + str(data_folder() / "ledger.sqlite")
+        return self.display.ledger or "sqlite://" + (data_folder() / "ledger.sqlite").as_uri().removeprefix("file://")
 
     @property
     def keys_file(self) -> Path:

@@ -1,0 +1,66 @@
+"""The notice: what the camera does, why, for whom, and how to object; in a line, in a paragraph, and in full."""
+
+from html import escape
+from io import BytesIO
+
+import segno
+
+from onlooker.settings import Display
+
+
+def qr(text: str) -> str:
+    """A QR code as SVG, dark on nothing; whoever shows it gives it a light ground."""
+    out = BytesIO()
+    segno.make(text, error="m").save(out, kind="svg", xmldecl=False, svgns=True, border=2, scale=4, omitsize=True)
+    return out.getvalue().decode("utf-8")
+
+
+def line(settings: Display) -> str:
+    """The first layer, beside the advert."""
+    if settings.demographics and settings.targeting:
+        return "A camera here estimates age and gender to choose adverts. No picture is kept."
+    if settings.demographics:
+        return "A camera here counts visits by estimated age and gender. No picture is kept."
+    return "A camera here counts visits. No picture is kept."
+
+
+def paragraphs(settings: Display) -> list[tuple[str, str]]:
+    """The further layers: headings and texts, as the settings in force have it."""
+    what = ["While you are in front of this screen a camera looks for faces."]
+    if settings.demographics:
+        what.append("For each it estimates an age and a gender, as probabilities that are often wrong.")
+    what.append(
+        "Pictures stay in the memory of the machine beside the screen, for a fraction of a second. None is stored or "
+        "sent anywhere, and nobody is recognised: who leaves and comes back is somebody new."
+    )
+    why = []
+    if settings.demographics and settings.targeting:
+        why.append(
+            "To choose an advert that may suit whoever is there. Anybody who may be under 18 is left out of that: then "
+            "adverts for everybody take turns."
+        )
+    if settings.counting:
+        why.append(
+            "To count how many people came, for how long they stayed and whether they looked. Only totals are kept, "
+            f"and totals of fewer than {settings.k} people are shown to nobody."
+        )
+    who = f"{settings.owner} runs this screen." if settings.owner else "Whoever runs this shop runs this screen."
+    who += f" Ask them anything about it: {settings.contact}." if settings.contact else " Ask at the till."
+    object_ = (
+        f"Press the button below: for {settings.pause_minutes:g} minutes nobody is looked at. No reason is needed. You "
+        "may also ask whoever runs the screen; there is nothing of you to be shown or deleted, for nothing is kept."
+    )
+    return [
+        ("What happens", " ".join(what)),
+        ("Why", " ".join(why) or "It is switched off at present."),
+        ("Who does it", who),
+        ("How to object", object_),
+    ]
+
+
+def values(settings: Display, paused_until: str | None) -> dict[str, str]:
+    """What the page of the notice is filled with; ``paused_until`` is a time of day."""
+    body = "".join(f"<section><h2>{escape(h)}</h2><p>{escape(text)}</p></section>" for h, text in paragraphs(settings))
+    minutes = f"{settings.pause_minutes:g}"
+    state = f"Nobody is looked at until {paused_until}." if paused_until else ""
+    return {"line": escape(line(settings)), "body": body, "minutes": minutes, "state": escape(state)}

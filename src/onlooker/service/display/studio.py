@@ -1,0 +1,134 @@
+"""What the routes of the screen work with, and what goes on between requests."""
+
+import asyncio
+import json
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from onlooker.audience.ledger import Ledger
+from onlooker.audience.records import Counted
+from onlooker.core.errors import OnlookerError
+from onlooker.service.display.gate import Gate
+from onlooker.service.display.keeper import Camera
+from onlooker.service.display.plays import Today, today
+from onlooker.service.display.screen import Screen
+from onlooker.settings import Display
+
+log = logging.getLogger(__name__)
+
+TICK, COUNTED_EVERY, FILES_EVERY = 0.25, 3.0, 2.0
+"""Seconds between looks at the camera, visits going to the ledger, and looks at the campaign's files."""
+
+MOST_WAITING = 10_000
+"""Visits that wait for a ledger that does not answer; beyond that the oldest are not counted."""
+
+
+@dataclass(slots=True)
+class Page:
+    """What the page that plays has said of itself: plays that wait to be acknowledged, plays acknowledged since it was
+    opened, and when it was last heard (``None``: never)."""
+
+    waiting: int = 0
+    sent: int = 0
+    heard: float | None = None
+
+
+@dataclass(slots=True)
+class Studio:
+    """The collaborators of the screen's routes.
+
+    port, host  where the server listens, for the address in the notice
+    stopping    set when the server ends, so that streams end too
+    """
+
+    settings: Display
+    screen: Screen
+    camera: Camera
+    ledger: Ledger
+    gate: Gate
+    url: str
+    page: Page = field(default_factory=Page)
+    errors: dict[str, str] = field(default_factory=dict)
+    today: Today | None = None
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _one: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="ledger"))
+    _waiting: list[Counted] = field(default_factory=list)
+
+    async def run(self) -> None:
+        """What goes on between requests, until cancelled."""
+        counted = files = 0.0
+        loop = asyncio.get_running_loop()
+        while True:
+            self._watch_camera()
+            now = loop.time()
+            if now >= files:
+                files = now + FILES_EVERY
+                if self.screen.content.refresh():
+                    self.screen.renewed()
+            if now >= counted:
+                counted = now + COUNTED_EVERY
+                await self.count()
+            await asyncio.sleep(TICK)
+
+    async def begin(self) -> None:
+        """Take up the history of the last hour, so that caps hold over a restart."""
+        since = self.screen.clock.now() - timedelta(hours=1)
+        plays = await self.kept("ledger", lambda: list(self.ledger.plays(since=since, screen=self.screen.id)))
+        self.screen.restore(plays or [])
+
+    async def count(self) -> None:
+        """Bring the visits that are over to the ledger, and ask it for the day's counts."""
+        while self.screen.visits:
+            self._waiting.append(Counted.of(self.screen.visits.popleft()))
+        del self._waiting[:-MOST_WAITING]
+        if self._waiting:
+            given = list(self._waiting)
+            if await self.kept("ledger", self.ledger.add_visits, self.screen.id, given) is not None:
+                del self._waiting[: len(given)]
+        now = self.screen.clock.now().astimezone(self.screen.content.campaign.timezone)
+        since, until = now.replace(hour=0, minute=0, second=0, microsecond=0), now + timedelta(minutes=5)
+        self.today = await self.kept("ledger", today, self.ledger, self.screen.id, since, until, self.settings.k)
+
+    async def kept(self, what: str, call: Any, *arguments: Any) -> Any:
+        """What a call of the ledger gives (True for nothing); ``None`` where it fails, which the operator is told."""
+        try:
+            answer = await asyncio.get_running_loop().run_in_executor(self._one, call, *arguments)
+        except OnlookerError as error:
+            if self.errors.get(what) != str(error):
+                log.error(json.dumps({"event": what, "error": str(error)}))
+            self.errors[what] = str(error)
+            return None
+        self.errors.pop(what, None)
+        return True if answer is None else answer
+
+    def pause(self) -> str:
+        """Look at nobody for some minutes; gives the time of day until then, on the campaign's clock."""
+        until = self.screen.pause(self.settings.pause_minutes * 60)
+        self.camera.look(False)
+        log.warning(json.dumps({"event": "paused", "until": until.isoformat(timespec="seconds")}))
+        return self.paused_until or ""
+
+    @property
+    def paused_until(self) -> str | None:
+        """The time of day until which nobody is looked at."""
+        until = self.screen.paused_until
+        if not self.screen.paused or until is None:
+            return None
+        return f"{until.astimezone(self.screen.content.campaign.timezone):%H:%M}"
+
+    @property
+    def notice_url(self) -> str:
+        """The address in the notice's QR code."""
+        return self.settings.notice_url or f"{self.url}/notice"
+
+    def _watch_camera(self) -> None:
+        if self.screen.paused:
+            return
+        if self.camera.state == "paused":
+            self.camera.look(True)
+            self.screen.told.say("camera", self.screen.camera_word())
+        if not self.camera.sees:
+            self.screen.lose_sight()
