@@ -225,18 +225,18 @@ class _Guess:
 
 
 def memory(hours: float) -> None:
-    """Memory of hours with people who come and go, five frames a second, as fast as they can be simulated."""
+    """Memory of hours with people who come and go, two frames a second, as fast as they can be simulated."""
     crowd, visits = _Crowd(), Visits()
     watcher = Watcher(crowd, _Guess(), search_every=0.0)
     pixels = np.zeros((360, 640, 3), dtype=np.uint8)
     start = datetime(2026, 1, 1, tzinfo=UTC)
     over = 0
     resident: list[float] = []
-    for number in range(round(hours * 3600 * 5)):
-        crowd.at = at = number / 5
+    for number in range(round(hours * 3600 * 2)):
+        crowd.at = at = number / 2
         sight = watcher.see(Frame(pixels, at, number))
         over += len(visits.update(sight.presences(), at=at, now=start + timedelta(seconds=at)))
-        if number % (1800 * 5) == 1000:
+        if number % 3600 == 1000:
             resident.append(_resident())
     print(
         f"{hours:g} hours simulated, {over:,} visits: {resident[0]:.0f} MB after some minutes, "
