@@ -14,6 +14,7 @@ from onlooker.core.errors import OnlookerError
 COMMANDS = {
     "analyze": ("onlooker.cli.analyze", "Faces, ages and genders of pictures and folders."),
     "watch": ("onlooker.cli.watch", "Who is in front of a camera: faces, ages and visits over time."),
+    "display": ("onlooker.cli.display", "Play adverts on a screen, for whoever the camera sees in front of it."),
     "serve": ("onlooker.cli.serve", "The website and the API, on this machine or in the cloud."),
     "worker": ("onlooker.cli.worker", "Answer the pictures that wait in a queue."),
     "keys": ("onlooker.cli.keys", "API keys: make, list and revoke them."),
