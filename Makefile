@@ -1,10 +1,10 @@
-# The README's commands: `make run`, `make serve`, `make test`. All set up everything they need in .venv, from nothing.
+# The README's commands: `make run`, `make serve`, `make demo`, `make test`. All set up everything they need in .venv, from nothing.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: run serve test check format clean
+.PHONY: run serve demo test check format clean
 
 run: $(VENV)/.installed
 	@test -e $(VENV)/.tried-yunet || { touch $(VENV)/.tried-yunet; \
@@ -15,6 +15,10 @@ run: $(VENV)/.installed
 
 serve: $(VENV)/.installed
 	$(BIN)/onlooker serve
+
+# A screen in a shop: the page that plays, the operator's page and the website, on a camera that is made up.
+demo: $(VENV)/.installed
+	ONLOOKER_DISPLAY_UPLOADS=true $(BIN)/onlooker display --campaign demo --source demo
 
 test: $(VENV)/.installed-dev check
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
