@@ -120,7 +120,9 @@ def main() -> None:
     """Run a worker process; its ``Task`` is the only argument, as JSON."""
     task = msgspec.json.decode(sys.argv[1], type=Task)
     logging.basicConfig(level=task.log_level, stream=sys.stderr, format="%(message)s")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the parent says when to end
+    # A terminal and a service manager send these to all of a server's processes; the parent says when to end.
+    for sent in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sent, signal.SIG_IGN)
     # Whatever prints, by mistake, must not get into the frames.
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -133,15 +135,19 @@ def main() -> None:
         out.flush()
         return
     working = threading.Thread(target=worker.run) if worker else None
-    if working:
-        working.start()
-    threading.Thread(target=answers.watch, daemon=True).start()
-    answers.say({"ready": True, "model": answers.model, "pid": os.getpid()})
-    with ThreadPoolExecutor(task.threads, thread_name_prefix="answer") as pool:
-        while (found := read_frame(sys.stdin.buffer)) is not None:
-            pool.submit(answers.one, *found)
+    try:
+        answers.say({"ready": True, "model": answers.model, "pid": os.getpid()})
+        if working:
+            working.start()
+        threading.Thread(target=answers.watch, daemon=True).start()
+        with ThreadPoolExecutor(task.threads, thread_name_prefix="answer") as pool:
+            while (found := read_frame(sys.stdin.buffer)) is not None:
+                pool.submit(answers.one, *found)
+    except BrokenPipeError:  # the parent is gone already
+        pass
+    finally:
         stop.set()
-    if working:
+    if working and working.ident:
         working.join()
 
 
