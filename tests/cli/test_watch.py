@@ -102,6 +102,12 @@ def test_counting_alone_reads_nobody(run: Run, clip: Path) -> None:
     assert all(face["age"] is None for m in lines(done.out, "faces") for face in m["faces"])
 
 
+def test_the_demo_needs_neither_camera_nor_file(run: Run) -> None:
+    done = run("watch", "demo", "--format", "jsonl", "--seconds", "0.4", "--count-only", *FAST)
+    assert done.code == 0
+    assert len(lines(done.out, "faces")) == 1
+
+
 def test_the_table_off_a_terminal_is_a_line_a_visit(run: Run, clip: Path) -> None:
     done = run("watch", clip, "--no-pace", *FAST)
     assert done.code == 0

@@ -93,18 +93,20 @@ def command(
     """Follow the faces in SOURCE: how many, since when, how old, and whether they look.
 
     SOURCE is a camera's number (0 is the first), an address (rtsp://user:password@host/path, http://...), a video file
-    or a GIF. A camera that is lost is opened again until Ctrl-C. Frames stay in memory; a face has a random number
-    while it is in sight, and nothing of it is kept.
+    or a GIF, or `demo`: people composed from the sample portraits. A camera that is lost is opened again until Ctrl-C.
+    Frames stay in memory; a face has a random id while it is in sight, and nothing of it is kept.
     """
     from onlooker.cli.watching import Lines, Session, Table
+    from onlooker.media import demo
     from onlooker.media.video import frames
 
+    demo.register()
     paced = pace if pace is not None else (kind == "table" or loop or preview) and record is None
     watcher = _watcher(detector, min_face, model, count_only=count_only)
     with ExitStack() as stack:
         stack.enter_context(_terminable())
         view = Lines(every) if kind == "jsonl" else stack.enter_context(Table())
-        session = Session(watcher, view, paced=paced, demographics=not count_only)
+        session = Session(watcher, view, live=paced or not Path(source).is_file(), demographics=not count_only)
         if record is not None:
             from onlooker.media.record import Recorder
 

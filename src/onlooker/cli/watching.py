@@ -38,12 +38,12 @@ class View(Protocol):
 
 
 class Session:
-    """One run: frames in; sights, visits and pictures out. ``paced`` says that the source goes by the wall clock."""
+    """One run: frames in; sights, visits and pictures out. ``live`` says that the source goes by the wall clock."""
 
-    def __init__(self, watcher: Watcher, view: View, *, paced: bool, demographics: bool) -> None:
+    def __init__(self, watcher: Watcher, view: View, *, live: bool, demographics: bool) -> None:
         self._watcher, self._view = watcher, view
         self._visits = Visits(demographics=demographics)
-        self._paced = paced
+        self._live = live
         self._recorder: Recorder | None = None
         self._preview: Preview | None = None
         self._counts: Counter[str] = Counter()
@@ -92,7 +92,7 @@ class Session:
 
     def _now(self, frame: Frame) -> datetime:
         """The wall clock; for a file that is read faster, where it would stand had the file begun with the run."""
-        return datetime.now(UTC).astimezone() if self._paced else self._started + timedelta(seconds=frame.at)
+        return datetime.now(UTC).astimezone() if self._live else self._started + timedelta(seconds=frame.at)
 
     def _over(self, visits: list[Visit]) -> None:
         for visit in visits:
