@@ -95,6 +95,14 @@ def test_a_pause_out_of_sight_is_bridged_and_a_long_one_is_not() -> None:
         assert [track.id for track in ended] == ([] if same else [before])
 
 
+def test_a_camera_of_one_frame_a_second_keeps_who_stands_still() -> None:
+    tracker = Tracker()
+    for k in range(30):
+        tracker.update(face_detection(100 + 3 * (k % 2), 100, 80), 1.05 * k)
+    assert len({track.id for track in tracker.tracks}) == 1
+    assert tracker.tracks[0].sights >= 25
+
+
 def test_an_empty_frame_ends_nobody_at_once() -> None:
     tracker = Tracker()
     tracker.update(face_detection(100, 100, 80), 0.0)

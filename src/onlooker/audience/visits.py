@@ -24,7 +24,7 @@ GONE_AFTER = 1.5
 LEAST_DWELL, LEAST_LOOK = 0.5, 0.3
 """Seconds that a visit and a look must last: less is a chance find, or a glance at something else."""
 
-LONGEST_STEP = 1.0
+LONGEST_STEP = 1.2
 """Seconds between two moments beyond which nobody knows what happened: the camera was lost, or the machine asleep. No
 attention is counted over it."""
 

@@ -25,6 +25,9 @@ CERTAIN = 0.75
 PATIENCE = 1.0
 """Seconds a track lives on without being seen: a head that turns away, someone who passes in front."""
 
+SLOW = 2.5
+"""... or for so many frames, where a camera gives few: one a second must not end every track at every frame."""
+
 UNPROVEN = 0.3
 """The same for a track that is not proven yet."""
 
@@ -85,6 +88,7 @@ class Tracker:
         self._sure, self._patience = sure, patience
         self._tracks: list[Track] = []
         self._at = -math.inf
+        self._interval = 0.0
 
     @property
     def tracks(self) -> Sequence[Track]:
@@ -102,6 +106,8 @@ class Tracker:
         A clock that runs backwards is another stream: every track ends.
         """
         ended = self.end() if at < self._at else []
+        if 0 < at - self._at < math.inf:
+            self._interval += 0.2 * (min(at - self._at, 2.0) - self._interval)
         self._at = at
         alive = [track for track in self._tracks if not self._over(track, at)]
         ended += [track for track in self._tracks if self._over(track, at)]
@@ -119,7 +125,8 @@ class Tracker:
         return ended
 
     def _over(self, track: Track, at: float) -> bool:
-        return at - track.seen > (self._patience if track.proven else min(UNPROVEN, self._patience))
+        patience = self._patience if track.proven else min(UNPROVEN, self._patience)
+        return at - track.seen > max(patience, SLOW * self._interval)
 
     def _match(self, found: Detections, tracks: Sequence[Track], at: float, *, reach: float) -> list[int]:
         """Give each track its face; returns the faces that are nobody's."""
