@@ -1,6 +1,6 @@
 """How much the lead of our policy in the simulated store hangs on what was assumed of its people.
 
-    python benchmarks/assumptions.py [--seeds 10]
+    python benchmarks/assumptions.py [--seeds 10] [--only-learning]
 
 One assumption at a time is changed, to either side of what ``signage/simulation/people.py`` says; printed is how many
 seconds of attention an hour ours brings more than the rules on labels, the majority group and turns for everybody, on
@@ -90,9 +90,13 @@ def learning(campaign: Campaign, seeds: int, days: int) -> list[float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=10)
-    seeds = parser.parse_args().seeds
-    print(f"{'seconds an hour that ours is ahead of':<44}" + "".join(f"{name:<20}" for name in OTHERS))
-    for name, changed in VARIANTS:
+    parser.add_argument("--only-learning", action="store_true")
+    given = parser.parse_args()
+    seeds = given.seeds
+    variants = [] if given.only_learning else VARIANTS
+    if variants:
+        print(f"{'seconds an hour that ours is ahead of':<44}" + "".join(f"{name:<20}" for name in OTHERS))
+    for name, changed in variants:
         print(
             f"{name:<44}" + "".join(f"{text:<20}" for text in leads(campaign_of(None), seeds, changed).values()),
             flush=True,

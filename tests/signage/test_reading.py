@@ -1,5 +1,6 @@
 """A campaign's file: what it means, and what each mistake in it is told."""
 
+import re
 from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -8,7 +9,7 @@ import pytest
 
 from onlooker.core.errors import ConfigError
 from onlooker.signage.campaign import Learning, Minors, Range, Target
-from onlooker.signage.reading import KINDS, load
+from onlooker.signage.reading import KINDS, _Advert, _File, _Learning, _Minors, _Targeting, load
 from onlooker.signage.schedule import DayPart, Schedule
 
 ROOT = Path(__file__).parent.parent.parent
@@ -281,6 +282,17 @@ def test_a_file_that_is_not_there_or_no_toml_is_told(tmp_path: Path) -> None:
         load(tmp_path / "none.toml")
     with pytest.raises(ConfigError, match="is no TOML"):
         load(written(tmp_path, "[["))
+
+
+def test_the_document_names_every_key_and_its_example_is_a_campaign(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "campaigns.md").read_text(encoding="utf-8")
+    example = text.partition("```toml\n")[2].partition("```")[0]
+    assert [a.id for a in load(written(tmp_path, example), files=False).adverts] == ["welcome", "soup", "dress"]
+    keys = {*_File.__struct_encode_fields__, *_Advert.__struct_encode_fields__, *_Targeting.__struct_encode_fields__}
+    keys |= {f"minors.{key}" for key in _Minors.__struct_fields__}
+    keys |= {f"learning.{key}" for key in _Learning.__struct_fields__}
+    named = set(re.findall(r"[`\[]([a-z_.]+)[`\] ]", text))
+    assert keys - named == {"minors", "learning"}
 
 
 def test_the_example_is_a_campaign() -> None:

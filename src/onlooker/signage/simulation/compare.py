@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -94,7 +95,9 @@ def _results(campaign: Campaign, seeds: int, hours: float, seed: int, workers: i
             yield i, run_seed(campaign, (seed, i), hours)
         return
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, seeds), mp_context=context)
+    # Interrupted, the parent alone says so; the children finish the seed they are at.
+    quiet = (signal.SIGINT, signal.SIG_IGN)
+    pool = ProcessPoolExecutor(min(workers, seeds), mp_context=context, initializer=signal.signal, initargs=quiet)
     try:
         futures = {pool.submit(run_seed, campaign, (seed, i), hours): i for i in range(seeds)}
         for future in as_completed(futures):
