@@ -1,0 +1,384 @@
+"""What is published of a ledger: right by the calendar, and the same whoever asks for what."""
+
+from collections import defaultdict
+from datetime import UTC, date, datetime, timedelta
+from itertools import product
+from pathlib import Path
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from onlooker.audience import summary
+from onlooker.audience.bands import CELLS, Cell
+from onlooker.audience.ledger import Ledger
+from onlooker.audience.periods import RESOLUTIONS, hours_of, zone_of
+from onlooker.audience.records import milliseconds
+from onlooker.audience.summary import EVERY, GRACE, Count, Publication, Row, Rule, today
+from onlooker.core.errors import ConfigError
+from tests.audience.people import MAN, NOON, WOMAN, play, visit, visits
+
+BERLIN = ZoneInfo("Europe/Berlin")
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+LATER = datetime(2027, 3, 1, tzinfo=UTC)
+
+
+def counts(rows: list[Row]) -> dict[str, Count]:
+    """The totals by period."""
+    return {row.period: row.count for row in rows if row.gender == EVERY}
+
+
+def cells(rows: list[Row]) -> dict[Cell, Count]:
+    return {(row.gender, row.age_band): row.count for row in rows if row.gender != EVERY and row.count != 0}
+
+
+def published(
+    ledger: Ledger, resolution: Any, rule: Rule | None = None, now: datetime = LATER, **window: Any
+) -> list[Row]:
+    return list(Publication(ledger, rule or Rule(), now).rows(resolution, **window))
+
+
+# What is shown --------------------------------------------------------------------------------------------------------
+
+
+def test_a_day_its_hours_and_its_cells(ledger: Ledger) -> None:
+    ledger.add_visits("till", [*visits(30), *visits(40, NOON + HOUR, MAN)])
+    day = published(ledger, "day")
+    assert counts(day) == {"2026-11-02": 70}
+    assert cells(day) == {WOMAN: 30, MAN: 40}
+    hours = {period: count for period, count in counts(published(ledger, "hour")).items() if count}
+    assert hours == {"2026-11-02T12:00+00:00": 30, "2026-11-02T13:00+00:00": 40}
+    assert len(published(ledger, "5min")) == 288
+    assert counts(published(ledger, "month")) == {"2026-11-02/2026-11-02": 70}
+
+
+def test_a_few_people_are_hidden_with_something_beside_them(ledger: Ledger) -> None:
+    ledger.add_visits("till", [*visits(3, NOON - 4 * HOUR), *visits(30), *visits(40, NOON + HOUR)])
+    rows = [row for row in published(ledger, "hour") if row.count != 0]
+    assert [(row.period[11:13], row.count, row.suppressed) for row in rows] == [
+        ("08", None, True),
+        ("12", None, True),
+        ("13", 40, False),
+    ]
+
+
+def test_a_day_of_a_few_people_is_hidden_whole(ledger: Ledger) -> None:
+    ledger.add_visits("till", [*visits(9), *visits(30, NOON + DAY)])
+    assert counts(published(ledger, "day")) == {"2026-11-02": None, "2026-11-03": 30}
+    assert {row.count for row in published(ledger, "day") if row.period == "2026-11-02"} == {None}
+    assert {row.count for row in published(ledger, "hour", until=NOON + 6 * HOUR)} == {None}
+
+
+def test_a_month_adds_its_small_days_once_that_tells_nothing_of_one(ledger: Ledger) -> None:
+    first = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    ledger.add_visits("till", [*visits(30, first), *visits(5, first + DAY), *visits(6, first + 2 * DAY)])
+    assert counts(published(ledger, "month")) == {"2026-11": 30}
+    assert next(row.suppressed for row in published(ledger, "month"))
+    ledger.add_visits(
+        "door", [*visits(30, first), *(visit(first + n * DAY) for n in (1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5))]
+    )
+    assert list(ledger.buckets("door", LATER - HOUR, LATER + HOUR).values()) == []
+
+
+def test_small_days_of_a_month_that_hide_each_other_are_in_its_sum(ledger: Ledger) -> None:
+    first = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    few = [visit(first + n * DAY) for n in range(1, 6) for _ in range(3)]
+    ledger.add_visits("till", [*visits(30, first), *few])
+    assert counts(published(ledger, "month")) == {"2026-11": 45}
+
+
+def test_by_month_the_cells_are_shown_that_no_day_could_show(url: str) -> None:
+    ledger = Ledger(url)
+    first = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    for n in range(20):
+        ledger.add_visits("till", [*visits(10, first + n * DAY), *visits(2, first + n * DAY, MAN)])
+    by_month = Rule(detail="month")
+    assert cells(published(ledger, "month", by_month)) == {WOMAN: 200, MAN: 40}
+    assert cells(published(ledger, "day", by_month)) == {}
+    ledger.close()
+
+
+def test_by_day_such_cells_are_hidden_and_the_sum_says_at_least(ledger: Ledger) -> None:
+    for n in range(3):
+        ledger.add_visits(
+            "till", [*visits(30, NOON + n * DAY), *visits(2, NOON + n * DAY, MAN), *visits(15, NOON, ("male", "0-17"))]
+        )
+    rows = {(row.gender, row.age_band): row for row in published(ledger, "month")}
+    assert (rows[MAN].count, rows[MAN].suppressed) == (None, True)
+    assert rows[EVERY, EVERY].count == 30 * 3 + 2 * 3 + 15 * 3
+
+
+def test_every_screen_by_itself_and_one_alone(ledger: Ledger) -> None:
+    ledger.add_visits("till", visits(30))
+    ledger.add_visits("door", visits(40))
+    assert [(row.screen, row.count) for row in published(ledger, "month") if row.gender == EVERY] == [
+        ("door", 40),
+        ("till", 30),
+    ]
+    assert counts(published(ledger, "day", screen="door")) == {"2026-11-02": 40}
+    assert published(ledger, "day", screen="nowhere") == []
+
+
+# The calendar ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("day", "number", "names"),
+    [
+        (date(2026, 3, 29), 23, ["01:00+01:00", "03:00+02:00"]),
+        (date(2026, 10, 25), 25, ["01:00+02:00", "02:00+02:00", "02:00+01:00", "03:00+01:00"]),
+        (date(2026, 6, 1), 24, ["01:00+02:00", "02:00+02:00"]),
+    ],
+)
+def test_days_on_which_the_clock_is_changed(day: date, number: int, names: list[str]) -> None:
+    hours = hours_of(day, BERLIN)
+    assert len(hours) == number
+    assert {len(fives) for _, fives in hours} == {12}
+    local = [at.astimezone(BERLIN).isoformat(timespec="minutes")[11:] for at, _ in hours]
+    assert local[1 : 1 + len(names)] == names
+
+
+def test_a_clock_that_is_changed_by_half_an_hour() -> None:
+    hours = hours_of(date(2026, 4, 5), ZoneInfo("Australia/Lord_Howe"))
+    assert [len(fives) for _, fives in hours][:4] == [12, 12, 6, 12]
+    assert sum(len(fives) for _, fives in hours) * 5 == 24 * 60 + 30
+
+
+def test_no_visit_is_lost_or_doubled_when_the_clock_is_changed(file: Ledger) -> None:
+    begin = datetime(2026, 10, 24, 22, tzinfo=UTC)
+    for n in range(25):
+        file.add_visits("till", visits(10, begin + n * HOUR))
+    rule = Rule(timezone="Europe/Berlin")
+    assert counts(published(file, "day", rule)) == {"2026-10-25": 250}
+    assert list(counts(published(file, "hour", rule)).values()) == [10] * 25
+
+
+def test_days_are_those_of_the_time_zone(file: Ledger) -> None:
+    file.add_visits("till", visits(10, datetime(2026, 10, 31, 23, 30, tzinfo=UTC)))
+    assert counts(published(file, "day", Rule(timezone="Europe/Berlin"))) == {"2026-11-01": 10}
+
+
+def test_a_day_that_is_not_over_is_not_published_and_a_month_says_how_far_it_goes(file: Ledger) -> None:
+    midnight = datetime(2026, 11, 4, tzinfo=UTC)
+    for n in range(3):
+        file.add_visits("till", visits(20, NOON + n * DAY))
+    early = midnight + GRACE - timedelta(seconds=1)
+    assert list(counts(published(file, "day", now=early))) == ["2026-11-02"]
+    assert list(counts(published(file, "day", now=midnight + GRACE))) == ["2026-11-02", "2026-11-03"]
+    assert counts(published(file, "month", now=midnight + GRACE)) == {"2026-11-02/2026-11-03": 40}
+
+
+def test_small_days_wait_for_the_end_of_their_month(file: Ledger) -> None:
+    first = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    file.add_visits("till", [visit(first + n * DAY) for n in range(1, 6) for _ in range(3)])
+    file.add_visits("till", visits(30, first))
+    assert counts(published(file, "month", now=first + 20 * DAY)) == {"2026-11-01/2026-11-06": 30}
+    assert counts(published(file, "month", now=first + 31 * DAY)) == {"2026-11": 45}
+
+
+def test_a_window_takes_the_periods_that_begin_in_it(file: Ledger) -> None:
+    for n in range(4):
+        file.add_visits("till", visits(20, NOON + n * DAY))
+    noon = NOON + DAY
+    assert list(counts(published(file, "day", since=noon, until=noon + 2 * DAY))) == ["2026-11-04", "2026-11-05"]
+    assert list(counts(published(file, "hour", since=noon, until=noon + 2 * HOUR))) == [
+        "2026-11-03T12:00+00:00",
+        "2026-11-03T13:00+00:00",
+    ]
+    assert published(file, "month", since=noon) == []
+
+
+def test_a_time_zone_that_is_none_is_named() -> None:
+    with pytest.raises(ConfigError, match="Middle/Earth: no such time zone"):
+        zone_of("Middle/Earth")
+
+
+# Nothing more is said by asking again ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("other", [Rule(k=11), Rule(timezone="Europe/Berlin"), Rule(detail="month")])
+def test_the_first_rule_is_the_only_one(file: Ledger, other: Rule) -> None:
+    published(file, "day")
+    with pytest.raises(ConfigError, match="two rules for the same people"):
+        published(file, "day", other)
+    assert file.rule() == Rule().to_dict()
+    assert [entry.kind for entry in file.audit()] == ["configuration"]
+
+
+def test_what_was_published_stays_when_visits_come_late(file: Ledger) -> None:
+    file.add_visits("till", [*visits(30), *visits(20, NOON + DAY)])
+    before = published(file, "5min", now=NOON + DAY)
+    file.add_visits("till", visits(7))
+    assert published(file, "5min", now=NOON + DAY) == before
+    assert counts(published(file, "day")) == {"2026-11-02": 30, "2026-11-03": 27}
+
+
+def test_after_a_purge_no_day_or_month_is_published_that_it_cut(file: Ledger) -> None:
+    for n in range(4):
+        file.add_visits("till", visits(20, NOON + n * DAY))
+    file.purge(LATER, before=NOON + DAY)
+    assert list(counts(published(file, "day"))) == ["2026-11-04", "2026-11-05"]
+    assert counts(published(file, "month")) == {"2026-11-04/2026-11-05": 40}
+
+
+@st.composite
+def shops(draw: st.DrawFn) -> list[tuple[datetime, Cell, int]]:
+    """Groups of visits over some days of two months."""
+    times = st.integers(0, 12 * 24 * 60).map(lambda minutes: datetime(2026, 10, 23, tzinfo=UTC) + minutes * MINUTE)
+    some = st.tuples(times, st.sampled_from(CELLS[:4]), st.integers(1, 40))
+    return draw(st.lists(some, min_size=1, max_size=25))
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(shop=shops(), k=st.integers(2, 12), detail=st.sampled_from(["day", "month"]))
+def test_no_output_has_a_small_number_and_all_outputs_agree(
+    tmp_path_factory: pytest.TempPathFactory, shop: list[tuple[datetime, Cell, int]], k: int, detail: Any
+) -> None:
+    ledger = Ledger(str(Path(tmp_path_factory.mktemp("shop")) / "ledger.sqlite"))
+    for at, cell, number in shop:
+        ledger.add_visits("till", visits(number, at, cell))
+    rule = Rule(k, "Europe/Berlin", detail)
+    by = {resolution: published(ledger, resolution, rule) for resolution in RESOLUTIONS}
+    for rows in by.values():
+        assert all(row.count is None or row.count == 0 or row.count >= k for row in rows)
+        assert all(row.suppressed for row in rows if row.count is None)
+    days, hours, fives = (counts(by[resolution]) for resolution in ("day", "hour", "5min"))
+    for day, total in days.items():
+        parts = [count for period, count in hours.items() if period[:10] == day]
+        known = sum(count for count in parts if count is not None)
+        assert total is not None or known == 0
+        # What subtraction gives is nobody, or at least k people.
+        assert total is None or total - known == 0 or (total - known >= k and parts.count(None) > 1)
+    for hour, total in hours.items():
+        parts = [count for period, count in fives.items() if period[:13] == hour[:13] and period[-6:] == hour[-6:]]
+        known = sum(count for count in parts if count is not None)
+        assert total is None or total - known == 0 or (total - known >= k and parts.count(None) > 1)
+    assert sum(row.count or 0 for row in by["month"] if row.gender == EVERY) <= sum(number for _, _, number in shop)
+    # Asking for a part says what the whole said.
+    middle = datetime(2026, 10, 28, tzinfo=UTC)
+    for resolution, rows in by.items():
+        halves = [
+            *published(ledger, resolution, rule, until=middle),
+            *published(ledger, resolution, rule, since=middle),
+        ]
+        assert halves == rows
+    ledger.close()
+
+
+# Someone who knows everything -----------------------------------------------------------------------------------------
+
+
+class Imagined:
+    """A ledger with given counts by time and cell, of which only what publishing asks for is there."""
+
+    def __init__(self, people: dict[tuple[datetime, Cell], int]) -> None:
+        self._people = people
+
+    def publish(self, *_: object) -> None:
+        return None
+
+    def screens(self) -> list[str]:
+        return ["till"]
+
+    def counted(self, _: str) -> tuple[datetime, datetime]:
+        return min(at for at, _ in self._people), max(at for at, _ in self._people)
+
+    def buckets(self, _: str, since: datetime, until: datetime) -> dict[int, float]:
+        sums: dict[int, float] = defaultdict(float)
+        for (at, _cell), number in self._people.items():
+            if since <= at < until:
+                sums[milliseconds(at)] += number
+        return sums
+
+    def cells(self, _: str, since: datetime, until: datetime) -> dict[Cell, float]:
+        sums: dict[Cell, float] = defaultdict(float)
+        for (at, cell), number in self._people.items():
+            if since <= at < until:
+                sums[cell] += number
+        return sums
+
+
+K, MOST = 3, 5
+FIRST = datetime(2026, 11, 1, 12, tzinfo=UTC)
+FIVE = 5 * MINUTE
+
+
+def short_day(day: date, zone: ZoneInfo) -> list[tuple[datetime, list[datetime]]]:
+    """A day of two hours of two five minutes each: the others are empty, and only take time."""
+    noon = datetime(day.year, day.month, day.day, 12, tzinfo=zone)
+    return [(noon + n * HOUR, [noon + n * HOUR, noon + n * HOUR + FIVE]) for n in (0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("places", "detail"),
+    [
+        ([(FIRST + hour * HOUR + five * FIVE, WOMAN) for hour, five in product((0, 1), (0, 1))], "day"),
+        ([(FIRST + hour * HOUR, cell) for hour, cell in product((0, 1), (WOMAN, MAN))], "day"),
+        ([(FIRST + n * DAY, WOMAN) for n in range(4)], "day"),
+        ([(FIRST + n * DAY, cell) for n, cell in product((0, 1), (WOMAN, MAN))], "day"),
+        ([(FIRST + n * DAY, cell) for n, cell in product((0, 1), (WOMAN, MAN))], "month"),
+    ],
+    ids=["hours and five minutes", "hours and cells", "days and their month", "days and cells", "cells by month"],
+)
+def test_with_every_output_in_hand_a_hidden_number_is_as_open_as_the_small_numbers(
+    places: list[tuple[datetime, Cell]], detail: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every shop with at most ``MOST`` people in each place is published at every resolution. Of those with the same
+    outputs nobody can say which it is; what is hidden must differ among them by as much as 1 and k - 1 do. (Larger
+    shops, which are left out, could only widen that.)"""
+    monkeypatch.setattr(summary, "hours_of", short_day)
+    # Where all people are of one cell, that cell is no secret to begin with.
+    only_totals = len({cell for _, cell in places}) == 1
+    alike: dict[tuple[Count, ...], list[list[Count]]] = defaultdict(list)
+    for numbers in product(range(MOST + 1), repeat=len(places)):
+        shop = cast("Ledger", Imagined(dict(zip(places, numbers, strict=True))))
+        public, truth = (
+            [
+                row
+                for each in RESOLUTIONS
+                for row in Publication(shop, Rule(k, detail=detail), LATER).rows(each)
+                if row.gender == EVERY or not only_totals
+            ]
+            for k in (K, 1)
+        )
+        alike[tuple(row.count for row in public)].append([row.count for row in truth])
+    hidden = 0
+    for output, truths in alike.items():
+        for place, count in enumerate(output):
+            values = {true[place] or 0 for true in truths}
+            if count is None and values != {0}:
+                hidden += 1
+                assert max(values) - min(values) >= K - 2, (output, place, values)
+    assert hidden
+
+
+# The operator's page --------------------------------------------------------------------------------------------------
+
+
+def test_the_day_so_far(ledger: Ledger) -> None:
+    ledger.add_plays([play(n) for n in range(4)])
+    ledger.add_visits("till", [*visits(30), *visits(3, cell=MAN), visit(watched=False)])
+    found = today(ledger, "till", NOON + HOUR, Rule())
+    assert found.plays == {"advert-0": 2, "advert-1": 1, "advert-2": 1}
+    assert (found.visits, found.watchers) == (34, None)
+    assert {(gender, band): n for gender, band, n in found.cells if n != 0} == {WOMAN: None, MAN: None}
+    assert today(ledger, "till", NOON + DAY, Rule()).visits == 0
+
+
+def test_of_a_few_people_the_operators_page_says_nothing(ledger: Ledger) -> None:
+    ledger.add_visits("till", visits(9))
+    found = today(ledger, "till", NOON + HOUR, Rule())
+    assert (found.visits, found.watchers) == (None, None)
+    assert {n for _, _, n in found.cells} == {None}
+
+
+def test_a_plays_audience_is_shown_only_where_its_five_minutes_are(file: Ledger) -> None:
+    file.add_visits("till", [*visits(25), *visits(20, NOON + FIVE)])
+    public = Publication(file, Rule(), LATER)
+    assert public.audience_of(play(0, faces=12)) == (12, 12, 48.0, 18.0)
+    assert public.audience_of(play(0, faces=9)) == (None, None, None, None)
+    assert public.audience_of(play(0, faces=0)) == (None, None, None, None)
+    assert public.audience_of(play(40, faces=12)) == (None, None, None, None)
+    assert public.audience_of(play(0)) == (None, None, None, None)
