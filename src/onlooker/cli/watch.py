@@ -102,11 +102,12 @@ def command(
 
     demo.register()
     paced = pace if pace is not None else (kind == "table" or loop or preview) and record is None
-    watcher = _watcher(detector, min_face, model, count_only=count_only)
+    live = paced or not Path(source).is_file()
+    watcher = _watcher(detector, min_face, model, count_only=count_only, live=live)
     with ExitStack() as stack:
         stack.enter_context(_terminable())
         view = Lines(every) if kind == "jsonl" else stack.enter_context(Table())
-        session = Session(watcher, view, live=paced or not Path(source).is_file(), demographics=not count_only)
+        session = Session(watcher, view, live=live, demographics=not count_only)
         if record is not None:
             from onlooker.media.record import Recorder
 
@@ -126,12 +127,13 @@ def command(
     click.echo(session.summary(), err=True)
 
 
-def _watcher(detector: str, min_face: float, model: Path | None, *, count_only: bool) -> "Watcher":
+def _watcher(detector: str, min_face: float, model: Path | None, *, count_only: bool, live: bool) -> "Watcher":
     from onlooker.attributes.estimator import FaceEstimator
     from onlooker.detection.choose import choose_detector
     from onlooker.watcher import Watcher
 
-    return Watcher(choose_detector(detector), None if count_only else FaceEstimator(model), min_face=min_face)
+    estimator = None if count_only else FaceEstimator(model)
+    return Watcher(choose_detector(detector), estimator, min_face=min_face, live=live)
 
 
 @contextmanager
