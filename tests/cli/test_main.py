@@ -72,7 +72,7 @@ def test_the_version_is_the_package_s(run: Run) -> None:
         ("analyse", "did you mean 'analyze'?"),
         ("model", "did you mean 'models'?"),
         ("evalute", "did you mean 'evaluate'?"),
-        ("xyzzy", "there are analyze, models, train, evaluate, export, data."),
+        ("xyzzy", f"there are {', '.join(COMMANDS)}."),
     ],
 )
 def test_a_wrong_command_is_told_the_right_one(run: Run, typed: str, hint: str) -> None:
