@@ -48,7 +48,7 @@ def stage(folder: Path) -> Scene:
     hopper = _portrait(folder / "grace_hopper.jpg", (90, 40, 450, 480))
     mirrored = collins.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     ways = [
-        (collins, [Step(4, 1420, 400, 150), Step(7, 700, 400, 340), Step(16, 690, 402, 345), Step(19, -180, 400, 300)]),
+        (collins, [Step(2, 1420, 400, 150), Step(5, 700, 400, 340), Step(15, 690, 402, 345), Step(18, -180, 400, 300)]),
         (
             hopper,
             [Step(23, -140, 390, 150), Step(26, 430, 390, 350), Step(34, 436, 392, 352), Step(37, -200, 390, 300)],

@@ -67,6 +67,7 @@ class Camera:
         self._end = asyncio.Event()
         self._viewers: set[asyncio.Queue[bytes | None]] = set()
         self._seen = 0.0
+        self._explained = False
 
     @property
     def pid(self) -> int | None:
@@ -81,7 +82,8 @@ class Camera:
 
     def start(self) -> None:
         """Start the process; it is heard of when it sees something."""
-        self.state, self.text = "starting", "the camera is being opened"
+        if self._wanted.look:
+            self.state, self.text = "starting", "the camera is being opened"
         self._keeper = asyncio.create_task(self._keep())
 
     async def stop(self) -> None:
@@ -147,6 +149,7 @@ class Camera:
                 stdout=asyncio.subprocess.PIPE,
                 env={"MALLOC_ARENA_MAX": "1", **os.environ},
             )
+            self._explained = False
             try:
                 self._tell()
                 await self._listen(running)
@@ -159,7 +162,7 @@ class Camera:
             if self._end.is_set():
                 return
             self.restarts += 1
-            if self.state in ("seeing", "starting"):
+            if self.state != "paused" and not self._explained:
                 self.state, self.text = "lost", "the camera's process ended; it is started again"
             log.error(json.dumps({"event": "camera lost", "pid": running.pid, "code": code, "again_in": pause}))
             pause = 0.1 if loop.time() - begun > 20 else min(LONGEST_PAUSE, pause * 2)
@@ -186,6 +189,7 @@ class Camera:
 
     def _give_up(self, running: asyncio.subprocess.Process, why: str) -> None:
         log.error(json.dumps({"event": "camera ended", "pid": running.pid, "why": why}))
+        self._explained = True
         self.state, self.text = "lost", f"the camera's process {why}; it is started again"
         with contextlib.suppress(ProcessLookupError):
             running.kill()
@@ -205,6 +209,7 @@ class Camera:
             log.warning(json.dumps({"event": "camera", "kind": message.kind, "text": message.text}))
             if message.kind in ("lost", "failed", "refused"):
                 self.state, self.text = "lost", message.text
+                self._explained = message.kind == "refused"
             elif message.kind == "ended":
                 self.state, self.text = "ended", message.text
             elif self.state != "paused":

@@ -119,10 +119,10 @@ class Player:
         """Plays that are over; what is acknowledged is kept, however often it comes."""
         self.studio.gate.admit(request)
         given = await _body(request, _Plays)
-        self._heard(given.waiting, given.sent)
         records = self.studio.screen.reported(given.plays)
         if await self.studio.kept("ledger", self.studio.ledger.add_plays, records) is None:
             raise Problem("storage", "the ledger does not work just now; send the plays again later")
+        self._heard(given.waiting - len(given.plays), given.sent + len(given.plays))
         return JSONResponse({"acknowledged": [play.id for play in given.plays]})
 
     async def unshown(self, request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import secrets
 import signal
@@ -42,7 +43,7 @@ from onlooker.service.security import KeyFile
 from onlooker.service.server import GRACE, address, listen, only_server_of, worker_task
 from onlooker.service.site import Site, shared_secret
 from onlooker.service.watch import Watch, problem_of
-from onlooker.settings import Settings
+from onlooker.settings import Settings, data_folder
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +91,8 @@ async def _serve(
     camera = Camera(task, screen.see, command=command)
     gate = Gate(KeyFile(settings.keys_file), required=settings.keys.required)
     url = reachable(settings.serve.host, listening)
-    studio = Studio(display, screen, camera, ledger, gate, url)
+    paused = data_folder() / f"paused-{hashlib.sha256(screen.id.encode()).hexdigest()[:12]}"
+    studio = Studio(display, screen, camera, ledger, gate, url, paused)
     async with website(settings, listening) as site:
         server = _Server(
             uvicorn.Config(

@@ -1,11 +1,13 @@
 """What the routes of the screen work with, and what goes on between requests."""
 
 import asyncio
+import contextlib
 import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from onlooker.audience.ledger import Ledger
@@ -40,7 +42,8 @@ class Page:
 class Studio:
     """The collaborators of the screen's routes.
 
-    port, host  where the server listens, for the address in the notice
+    url         where the server is found, for the address in the notice
+    pause_file  holds a time and nothing else: a pause must outlive a server that is started again
     stopping    set when the server ends, so that streams end too
     """
 
@@ -50,6 +53,7 @@ class Studio:
     ledger: Ledger
     gate: Gate
     url: str
+    pause_file: Path
     page: Page = field(default_factory=Page)
     errors: dict[str, str] = field(default_factory=dict)
     today: Today | None = None
@@ -78,6 +82,12 @@ class Studio:
         since = self.screen.clock.now() - timedelta(hours=1)
         plays = await self.kept("ledger", lambda: list(self.ledger.plays(since=since, screen=self.screen.id)))
         self.screen.restore(plays or [])
+        with contextlib.suppress(OSError, ValueError):
+            until = datetime.fromisoformat(self.pause_file.read_text("utf-8"))
+            left = min((until - self.screen.clock.now()).total_seconds(), self.settings.pause_minutes * 60)
+            if left > 0:
+                self.screen.pause(left)
+                self.camera.look(False)
 
     async def count(self) -> None:
         """Bring the visits that are over to the ledger, and ask it for the day's counts."""
@@ -108,6 +118,11 @@ class Studio:
         """Look at nobody for some minutes; gives the time of day until then, on the campaign's clock."""
         until = self.screen.pause(self.settings.pause_minutes * 60)
         self.camera.look(False)
+        try:
+            self.pause_file.parent.mkdir(parents=True, exist_ok=True)
+            self.pause_file.write_text(until.isoformat(), "utf-8")
+        except OSError as error:
+            self.errors["pause"] = f"{self.pause_file}: cannot be written ({error.strerror}); a restart ends the pause"
         log.warning(json.dumps({"event": "paused", "until": until.isoformat(timespec="seconds")}))
         return self.paused_until or ""
 

@@ -18,21 +18,23 @@ function describe(person) {
   return person.gender ? `${person.age}, ${GENDER[person.gender]}` : `${person.age}`;
 }
 
+const drawn = new Map(); // id -> box, which moves rather than being drawn anew
+
 function boxes() {
-  at("boxes").replaceChildren(
-    ...people.map((person) => {
-      const [x1, y1, x2, y2] = person.box;
-      const kind = `box ${person.gender ?? "open"}${person.facing ? "" : " away"}`;
-      const node = el("div", { class: kind }, el("span", {}, describe(person)));
-      Object.assign(node.style, {
-        left: `${x1 * 100}%`,
-        top: `${y1 * 100}%`,
-        width: `${(x2 - x1) * 100}%`,
-        height: `${(y2 - y1) * 100}%`,
-      });
-      return node;
-    }),
-  );
+  const here = new Set(people.map((person) => person.id));
+  for (const [id, node] of drawn) if (!here.has(id)) (node.remove(), drawn.delete(id));
+  for (const person of people) {
+    let node = drawn.get(person.id);
+    if (!node) {
+      node = el("div", {}, el("span", {}));
+      drawn.set(person.id, node);
+      at("boxes").append(node);
+    }
+    const [x1, y1, x2, y2] = person.box.map((edge) => edge * 100);
+    node.className = `box ${person.gender ?? "open"}${person.facing ? "" : " away"}`;
+    node.firstChild.textContent = describe(person);
+    Object.assign(node.style, { left: `${x1}%`, top: `${y1}%`, width: `${x2 - x1}%`, height: `${y2 - y1}%` });
+  }
 }
 
 function gender(person) {
@@ -237,6 +239,8 @@ function listen() {
 }
 
 table();
-watch();
 listen();
+// A picture that has not come yet would hold up the page.
+if (document.readyState === "complete") watch();
+else addEventListener("load", watch);
 setInterval(progress, 250);
