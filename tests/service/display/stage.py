@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
+from onlooker.media.record import Recorder
+
 HERE = Path(__file__).parent
 
 COLOURS = {
@@ -40,13 +44,13 @@ general = true
 
 [[advert]]
 id = "green"
-file = "green.svg"
+file = "green.html"
 duration = {slot}
 general = true
 
 [[advert]]
 id = "young"
-file = "young.svg"
+file = "young.mp4"
 duration = {slot}
 targeting = {{ age = [18, 40] }}
 
@@ -92,11 +96,19 @@ def campaign(folder: Path, more: str = "", slot: float = 2.0) -> Path:
         (folder / f"{name}.html").write_text(
             f'{page}<script>document.title = window.origin</script><link rel="stylesheet" href="beside.css">'
         )
+    video(folder / "young.mp4", COLOURS["young"], slot)
     (folder / "beside.css").write_text("body { margin: 0 }")
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nthis is none")
     file = folder / "colours.toml"
     file.write_text(CAMPAIGN.format(more=more, slot=slot))
     return file
+
+
+def video(path: Path, rgb: tuple[int, int, int], seconds: float) -> None:
+    """A film of one colour."""
+    with Recorder(path) as recorder:
+        for number in range(round(seconds * 10) + 1):
+            recorder.add(Image.new("RGB", (320, 180), rgb), number / 10)
 
 
 @dataclass(slots=True)

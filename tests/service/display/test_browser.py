@@ -56,7 +56,7 @@ def blank(colour: tuple[int, int, int]) -> bool:
 
 def advert(colour: tuple[int, int, int]) -> str | None:
     """Whose colour this is, to the eye."""
-    near = [name for name, rgb in COLOURS.items() if all(abs(a - b) <= 6 for a, b in zip(colour, rgb, strict=True))]
+    near = [name for name, rgb in COLOURS.items() if all(abs(a - b) <= 16 for a, b in zip(colour, rgb, strict=True))]
     return near[0] if near else None
 
 
