@@ -140,7 +140,8 @@ def test_counting_and_demographics_are_switched_apart() -> None:
     assert play(Visits(counting=False), scene) == []
     visits = Visits(demographics=False)
     visits.update([person("a", age=30)], at=0, now=START)
-    assert len(visits.audience([person("a", age=30)], now=START)) == 0
+    here = visits.audience([person("a", age=30)], now=START)
+    assert (here.viewers, here.unread) == ((), 1)
 
 
 def test_an_audience_is_who_is_there_and_known() -> None:

@@ -180,12 +180,14 @@ class Visits:
         return self._closed(list(self._open.values()))
 
     def audience(self, present: Iterable[Presence], *, now: datetime) -> Audience:
-        """Those in sight whose age and gender are known, as an advert is chosen for them; nobody where demographics are
-        off. To be called after ``update`` of the same moment."""
-        viewers = []
+        """Those in sight, as an advert is chosen for them: whoever's age and gender are known, and how many others,
+        any of whom may be a child; where demographics are off, all. To be called after ``update`` of the same moment.
+        """
+        viewers, unread = [], 0
         for presence in present:
             visit, known = self._open.get(presence.id), presence.demographics
             if visit is None or known is None or not self._demographics:
+                unread += 1
                 continue
             viewers.append(
                 Viewer(
@@ -198,7 +200,7 @@ class Visits:
                     height_px=presence.height_px,
                 )
             )
-        return Audience(now, tuple(viewers))
+        return Audience(now, tuple(viewers), unread)
 
     def _closed(self, left: list[_Open]) -> list[Visit]:
         for visit in left:

@@ -22,7 +22,8 @@ COMMANDS = {
     "models": ("onlooker.cli.models", "Model cards: licence, size, figures, checksum; fetch a model."),
     "train": ("onlooker.cli.train", "Train a model on a folder of labelled faces."),
     "evaluate": ("onlooker.cli.evaluate", "How wrong is it, on labelled faces."),
-    "export": ("onlooker.cli.export", "Turn a training run into a model to serve."),
+    "export": ("onlooker.cli.export", "Plays and audiences of a display; a training run as a model."),
+    "purge": ("onlooker.cli.purge", "Take plays and counts out of a ledger, with a receipt."),
     "data": ("onlooker.cli.data", "Labelled data: publish a split without leaks."),
 }
 
