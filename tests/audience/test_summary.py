@@ -16,7 +16,7 @@ from onlooker.audience.bands import CELLS, Cell
 from onlooker.audience.ledger import Ledger
 from onlooker.audience.periods import RESOLUTIONS, hours_of, zone_of
 from onlooker.audience.records import milliseconds
-from onlooker.audience.summary import EVERY, GRACE, Count, Publication, Row, Rule, today
+from onlooker.audience.summary import EVERY, GRACE, Count, Publication, Row, Rule
 from onlooker.core.errors import ConfigError
 from tests.audience.people import MAN, NOON, WOMAN, play, visit, visits
 
@@ -354,24 +354,7 @@ def test_with_every_output_in_hand_a_hidden_number_is_as_open_as_the_small_numbe
     assert hidden
 
 
-# The operator's page --------------------------------------------------------------------------------------------------
-
-
-def test_the_day_so_far(ledger: Ledger) -> None:
-    ledger.add_plays([play(n) for n in range(4)])
-    ledger.add_visits("till", [*visits(30), *visits(3, cell=MAN), visit(watched=False)])
-    found = today(ledger, "till", NOON + HOUR, Rule())
-    assert found.plays == {"advert-0": 2, "advert-1": 1, "advert-2": 1}
-    assert (found.visits, found.watchers) == (34, None)
-    assert {(gender, band): n for gender, band, n in found.cells if n != 0} == {WOMAN: None, MAN: None}
-    assert today(ledger, "till", NOON + DAY, Rule()).visits == 0
-
-
-def test_of_a_few_people_the_operators_page_says_nothing(ledger: Ledger) -> None:
-    ledger.add_visits("till", visits(9))
-    found = today(ledger, "till", NOON + HOUR, Rule())
-    assert (found.visits, found.watchers) == (None, None)
-    assert {n for _, _, n in found.cells} == {None}
+# A single play -------------------------------------------------------------------------------------------------------
 
 
 def test_a_plays_audience_is_shown_only_where_its_five_minutes_are(file: Ledger) -> None:

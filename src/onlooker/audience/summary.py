@@ -253,29 +253,3 @@ def _sum(counts: Iterable[Count]) -> tuple[Count, bool]:
     every = list(counts)
     known, exact = sum(count for count in every if count is not None), None not in every
     return (known if known or exact else None), exact
-
-
-@dataclass(frozen=True, slots=True)
-class Today:
-    """A day so far, for who runs the screen: plays by advert, visits, watchers, and visits by cell; None is hidden."""
-
-    plays: dict[str, int]
-    visits: Count
-    watchers: Count
-    cells: list[tuple[str, str, Count]]
-    k: int
-
-
-def today(ledger: Ledger, screen: str, now: datetime, rule: Rule) -> Today:
-    """What the operator's page says of the day so far. It moves as people come, and so is no publication: it belongs on
-    a page that only who runs the screen can open."""
-    since = start_of(now.astimezone(zone_of(rule.timezone)).date(), zone_of(rule.timezone))
-    plays: dict[str, int] = {}
-    for play in ledger.plays(since=since, screen=screen):
-        plays[play.creative_id] = plays.get(play.creative_id, 0) + 1
-    visits, watchers = map(round, ledger.totals(screen, since, now + _DAY))
-    if 0 < visits < rule.k:
-        return Today(plays, None, None, [(*cell, None) for cell in CELLS], rule.k)
-    looked = _partition({True: watchers, False: visits - watchers}, rule.k, (False, True))
-    cells = _cells(ledger.cells(screen, since, now + _DAY), visits, rule.k)
-    return Today(plays, visits, looked[True], [(*cell, count) for cell, count in cells.items()], rule.k)
