@@ -120,7 +120,9 @@ def main() -> None:
     """Run a camera's process; its ``Task`` is the only argument, as JSON."""
     task = msgspec.json.decode(sys.argv[1], type=Task)
     logging.basicConfig(level=task.log_level, stream=sys.stderr, format="%(message)s")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the parent says when to end
+    # A terminal and a service manager send these to all of a display's processes; the parent says when to end.
+    for sent in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sent, signal.SIG_IGN)
     # Whatever prints, by mistake, must not get into the messages.
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
