@@ -13,6 +13,7 @@ from pathlib import Path
 
 import uvicorn
 from filelock import FileLock, Timeout
+from starlette.types import ASGIApp
 
 from onlooker.core.errors import ConfigError
 from onlooker.jobs.folder import FolderStore
@@ -97,19 +98,7 @@ async def _serve(settings: Settings, store: ObjectStore, listening: socket.socke
     pool = Pool(worker_task(settings), settings.serve.workers, backlog=limits.backlog, wait=limits.wait)
     reader: Reader = pool if settings.serve.workers else ThroughQueue(jobs, backlog=limits.backlog)
     site = Site.of(settings, jobs, reader, secret)
-    server = _Server(
-        uvicorn.Config(
-            create_app(site),
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            timeout_keep_alive=30,
-            timeout_graceful_shutdown=GRACE,
-            proxy_headers=bool(settings.serve.proxies),
-            forwarded_allow_ips=settings.serve.proxies or None,
-        )
-    )
+    server = http_server(create_app(site), settings)
     loop = asyncio.get_running_loop()
     serving = loop.create_task(server.serve(sockets=[listening]))
     ending = loop.create_task(_tell_end(server, site))
@@ -125,6 +114,23 @@ async def _serve(settings: Settings, store: ObjectStore, listening: socket.socke
         await asyncio.wait({serving})
         ending.cancel()
         await pool.stop()
+
+
+def http_server(app: ASGIApp, settings: Settings) -> uvicorn.Server:
+    """The server of an application, as every one of ours is run: it logs nothing itself, and ends in good order."""
+    return _Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=GRACE,
+            proxy_headers=bool(settings.serve.proxies),
+            forwarded_allow_ips=settings.serve.proxies or None,
+        )
+    )
 
 
 class _Server(uvicorn.Server):

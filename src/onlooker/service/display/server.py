@@ -5,10 +5,9 @@ import contextlib
 import hashlib
 import logging
 import secrets
-import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,7 @@ from onlooker.service.metrics import Metrics
 from onlooker.service.pages import HERE, Pages, content_policy
 from onlooker.service.reference import Reference
 from onlooker.service.security import KeyFile
-from onlooker.service.server import GRACE, address, listen, only_server_of, worker_task
+from onlooker.service.server import address, http_server, listen, only_server_of, worker_task
 from onlooker.service.site import Site, shared_secret
 from onlooker.service.watch import Watch, problem_of
 from onlooker.settings import Settings, data_folder
@@ -94,19 +93,7 @@ async def _serve(
     paused = data_folder() / f"paused-{hashlib.sha256(screen.id.encode()).hexdigest()[:12]}"
     studio = Studio(display, screen, camera, ledger, gate, url, paused)
     async with website(settings, listening) as site:
-        server = _Server(
-            uvicorn.Config(
-                create_app(studio, site),
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                server_header=False,
-                timeout_keep_alive=30,
-                timeout_graceful_shutdown=GRACE,
-                proxy_headers=bool(settings.serve.proxies),
-                forwarded_allow_ips=settings.serve.proxies or None,
-            )
-        )
+        server = http_server(create_app(studio, site), settings)
         await studio.begin()
         if screen.active:
             camera.start()
@@ -178,19 +165,6 @@ def reachable(host: str, listening: socket.socket) -> str:
         probe.connect(("192.0.2.1", 9))  # nothing is sent: it only tells by which address one would leave
         return f"http://{probe.getsockname()[0]}:{listening.getsockname()[1]}"
     return address(host, listening)
-
-
-class _Server(uvicorn.Server):
-    """A server that ends when it is told to, in good order."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        known = {each: signal.signal(each, self.handle_exit) for each in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for each, handler in known.items():
-                signal.signal(each, handler)
 
 
 async def _tell_end(server: uvicorn.Server, studio: Studio, site: Site | None) -> None:
