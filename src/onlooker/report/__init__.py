@@ -1,0 +1,1 @@
+"""The report of 2020, reproduced: its networks in Keras as it wrote them, its splits, its figures beside ours."""
