@@ -46,7 +46,7 @@ class Read:
                 face = analysis.faces[np.array([main_face(analysis)])]
                 rows.append({name: getattr(face, name)[0] for name in Faces.__slots__})
                 wrong = (face.p_female[0] >= 0.5) != bool(label.female)
-                errors.append((abs(float(face.age[0]) - label.age), float(wrong), label.age))
+                errors.append((abs(float(face.age[0]) - label.middle), float(wrong), label.middle))
         self.faces = Faces(**{name: np.array([row[name] for row in rows]) for name in Faces.__slots__})
         self.years, self.wrong, self.age = np.array(errors).T
 

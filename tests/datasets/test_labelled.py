@@ -1,9 +1,10 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from onlooker.core.errors import DatasetError
-from onlooker.datasets.labelled import LabelledFace, read, select
+from onlooker.datasets.labelled import MAX_AGE, Examples, LabelledFace, parse_age, read, select
 
 
 def write(path: Path, text: str) -> Path:
@@ -16,8 +17,8 @@ def test_a_folder_of_utkface_names_gives_age_gender_and_race(tmp_path: Path) -> 
         (tmp_path / name).touch()
     found = read(tmp_path)
     assert found.faces == [
-        LabelledFace(tmp_path / "30_1_2_20170101000000000.jpg", 30.0, 1, 2),
-        LabelledFace(tmp_path / "5_0_4_20170101000000000.jpg", 5.0, 0, 4),
+        LabelledFace.of(tmp_path / "30_1_2_20170101000000000.jpg", 30.0, 1, {"race": "Asian"}),
+        LabelledFace.of(tmp_path / "5_0_4_20170101000000000.jpg", 5.0, 0, {"race": "Others"}),
     ]
     assert found.problems == ["holiday.jpg: 1 fields where age_gender_race_time has 4"]
 
@@ -25,7 +26,7 @@ def test_a_folder_of_utkface_names_gives_age_gender_and_race(tmp_path: Path) -> 
 @pytest.mark.parametrize("column", ["age", "real_age"])
 def test_a_csv_may_call_the_age_either_name(tmp_path: Path, column: str) -> None:
     found = read(write(tmp_path / "faces.csv", f"file,{column}\na.jpg,31.5\n"))
-    assert found.faces == [LabelledFace(tmp_path / "a.jpg", 31.5, None)]
+    assert found.faces == [LabelledFace.of(tmp_path / "a.jpg", 31.5, None)]
     assert found.problems == []
 
 
@@ -58,7 +59,7 @@ def test_files_lie_beside_the_csv_or_in_the_folder_with_its_name(tmp_path: Path)
 def test_a_folder_with_a_labels_csv_is_read_by_it_and_not_by_names(tmp_path: Path) -> None:
     (tmp_path / "30_1_2_20170101000000000.jpg").touch()
     write(tmp_path / "labels.csv", "file,age,gender\n30_1_2_20170101000000000.jpg,44,male\n")
-    assert read(tmp_path).faces == [LabelledFace(tmp_path / "30_1_2_20170101000000000.jpg", 44.0, 0)]
+    assert read(tmp_path).faces == [LabelledFace.of(tmp_path / "30_1_2_20170101000000000.jpg", 44.0, 0)]
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> None:
@@ -72,14 +73,14 @@ def test_rows_that_cannot_be_used_are_listed_with_the_line_they_stand_on(tmp_pat
     found = read(write(tmp_path / "faces.csv", "\n".join(rows) + "\n"))
     assert [(f.path.name, f.age) for f in found.faces] == [("good.jpg", 30.0), ("last.jpg", 125.0)]
     assert found.problems == [
-        "faces.csv line 3: age must be a number of years, got 'young'",
-        "faces.csv line 5: age must be a number of years, got ''",
+        "faces.csv line 3: age must be a number of years or a class (25-34, 70+), got 'young'",
+        "faces.csv line 5: age must be a number of years or a class (25-34, 70+), got ''",
         "faces.csv line 6: age must lie between 0 and 125, got -1",
         "faces.csv line 7: age must lie between 0 and 125, got 126",
         "faces.csv line 8: age must lie between 0 and 125, got nan",
         "faces.csv line 9: gender must be female, male or empty, got 'robot'",
         "faces.csv line 10: no file is named",
-        "faces.csv line 11: age must be a number of years, got None",
+        "faces.csv line 11: age must be a number of years or a class (25-34, 70+), got ''",
     ]
 
 
@@ -90,7 +91,10 @@ def test_rows_that_cannot_be_used_are_listed_with_the_line_they_stand_on(tmp_pat
         ("picture,age\na.jpg,3\n", "needs columns file and age (or real_age), has picture, age"),
         ("file,years\na.jpg,3\n", "needs columns file and age (or real_age), has file, years"),
         ("file,age\n", "no row could be used"),
-        ("file,age\na.jpg,old\n", "the first: faces.csv line 2: age must be a number of years, got 'old'"),
+        (
+            "file,age\na.jpg,old\n",
+            "the first: faces.csv line 2: age must be a number of years or a class (25-34, 70+), got 'old'",
+        ),
     ],
 )
 def test_a_csv_with_nothing_usable_is_an_error_that_says_why(tmp_path: Path, text: str, message: str) -> None:
@@ -121,7 +125,7 @@ def test_a_folder_without_a_usable_name_is_an_error(tmp_path: Path) -> None:
 
 
 def test_select_keeps_the_named_files_in_their_order() -> None:
-    faces = [LabelledFace(Path("x") / name, 1.0, None) for name in ("c.jpg", "a.jpg", "b.jpg")]
+    faces = [LabelledFace.of(Path("x") / name, 1.0, None) for name in ("c.jpg", "a.jpg", "b.jpg")]
     assert [f.path.name for f in select(faces, frozenset({"a.jpg", "c.jpg", "z.jpg"}))] == ["c.jpg", "a.jpg"]
 
 
@@ -131,3 +135,49 @@ def test_appa_real_validation_labels_name_files_that_are_there(data: Path) -> No
     assert len(found.faces) > 1000
     assert found.problems == []
     assert all(f.path.is_file() for f in found.faces)
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [
+        ("25-34", 25, 34),
+        ("0-2", 0, 2),
+        ("(25, 32)", 25, 32),
+        ("25 to 34", 25, 34),
+        ("25\N{EN DASH}34", 25, 34),
+        ("70+", 70, MAX_AGE),
+        ("more than 70", 70, MAX_AGE),
+        ("31.5", 31.5, 31.5),
+        ("30-30", 30, 30),
+    ],
+)
+def test_an_age_is_a_number_or_a_class(text: str, low: float, high: float) -> None:
+    assert parse_age(text) == (low, high)
+
+
+@pytest.mark.parametrize("text", ["", "young", "34-25", "-3", "120-130", "130+", "25-", "nan", "inf"])
+def test_what_is_neither_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="age"):
+        parse_age(text)
+
+
+def test_a_class_has_no_age_but_a_place_among_the_ages(tmp_path: Path) -> None:
+    rows = "file,age\na.jpg,25-34\nb.jpg,70+\nc.jpg,40\nd.jpg,110\n"
+    faces = read(write(tmp_path / "faces.csv", rows)).faces
+    assert [f.age for f in faces] == [None, None, 40, 110]
+    assert [f.middle for f in faces] == [29.5, 85, 40, 110]
+
+
+def test_further_columns_are_groups(tmp_path: Path) -> None:
+    rows = "file,age,gender,race,camera\na.jpg,30,f,Black,door\nb.jpg,31,m,,till\n"
+    faces = read(write(tmp_path / "faces.csv", rows)).faces
+    assert [dict(f.groups) for f in faces] == [{"race": "Black", "camera": "door"}, {"camera": "till"}]
+
+
+def test_examples_hold_crops_beside_their_labels(tmp_path: Path) -> None:
+    faces = [LabelledFace.of(tmp_path, 30, 1), LabelledFace(tmp_path, 60, MAX_AGE, None)]
+    examples = Examples.of(np.zeros((2, 4, 4, 3), np.uint8), faces)
+    assert examples.age_low.tolist() == [30, 60]
+    assert examples.age_high.tolist() == [30, 125]
+    assert examples.females.tolist() == [1, -1]
+    assert examples.ages.tolist() == [30, 80]

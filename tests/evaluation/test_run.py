@@ -31,7 +31,7 @@ def test_answers_are_compared_and_what_gave_none_is_listed(pictures: list[Path])
     # The broken picture never reaches the detector, so the third answer is the faceless one's.
     analyzer = scripted(face, face, Detections.empty())
     labels = [(33.0, 1), (20.0, 0), (50.0, 1), (60.0, None)]
-    faces = [LabelledFace(p, age, female) for p, (age, female) in zip(pictures, labels, strict=True)]
+    faces = [LabelledFace.of(p, age, female) for p, (age, female) in zip(pictures, labels, strict=True)]
     counts: list[int] = []
     found = evaluate(analyzer, faces, counts.append)
     assert (found.metrics.n, found.metrics.no_face) == (2, 2)
@@ -48,13 +48,13 @@ def test_answers_are_compared_and_what_gave_none_is_listed(pictures: list[Path])
 
 
 def test_an_unknown_gender_is_not_judged(pictures: list[Path]) -> None:
-    found = evaluate(scripted(face_detection(10, 10, 30)), [LabelledFace(pictures[0], 30, None)])
+    found = evaluate(scripted(face_detection(10, 10, 30)), [LabelledFace.of(pictures[0], 30, None)])
     assert found.metrics.gender_accuracy is None
     assert found.metrics.mae.value == 0
 
 
 def test_the_answers_do_not_depend_on_the_workers(pictures: list[Path]) -> None:
-    faces = [LabelledFace(path, 20.0 + i, 1) for i, path in enumerate(pictures)]
+    faces = [LabelledFace.of(path, 20.0 + i, 1) for i, path in enumerate(pictures)]
     one, four = (
         evaluate(Analyzer(ScriptedDetector(face_detection(9, 9, 30)), FixedEstimator(), workers=n), faces)
         for n in (1, 4)
@@ -63,7 +63,7 @@ def test_the_answers_do_not_depend_on_the_workers(pictures: list[Path]) -> None:
 
 
 def test_no_face_in_any_picture_is_an_error_that_gives_the_first_reason(pictures: list[Path]) -> None:
-    faces = [LabelledFace(path, 30, 1) for path in pictures]
+    faces = [LabelledFace.of(path, 30, 1) for path in pictures]
     with pytest.raises(DatasetError, match="none of the 4 labelled pictures gave a face; the first: no face found"):
         evaluate(scripted(Detections.empty()), faces)
 
@@ -118,4 +118,4 @@ def test_the_main_face_decides_what_is_compared(pictures: list[Path]) -> None:
             return Attributes(*(np.concatenate([getattr(old, k), getattr(young, k)]) for k in Attributes.__slots__))
 
     analyzer = Analyzer(ScriptedDetector(both), SmallIsOld(), workers=1)
-    assert evaluate(analyzer, [LabelledFace(pictures[0], 25, 1)]).metrics.mae.value == 0
+    assert evaluate(analyzer, [LabelledFace.of(pictures[0], 25, 1)]).metrics.mae.value == 0

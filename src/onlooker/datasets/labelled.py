@@ -1,25 +1,84 @@
-"""Labelled faces of any origin: a picture, an age, and a gender where it is known."""
+"""Labelled faces of any origin: a picture, an age or a class of ages, and where they are known a gender and groups."""
 
 import csv
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from onlooker.core.demographics import N_AGES
 from onlooker.core.errors import DatasetError
 from onlooker.datasets import utkface
 
+MAX_AGE = 125.0
+"""Years; no label lies above, and an open class such as ``70+`` ends here."""
+
 _AGE_COLUMNS = ("age", "real_age")
+_CLASS = re.compile(r"\(?(\d+) ?(?:-|\N{EN DASH}|to|,) ?(\d+)\)?")
+_OPEN_CLASS = re.compile(r"(\d+) ?\+|(?:more than|over) (\d+)")
 _GENDERS = {"female": 1, "f": 1, "woman": 1, "1": 1, "male": 0, "m": 0, "man": 0, "0": 0, "": None}
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledFace:
-    """One picture and what is known of the face in it. ``female`` is 1, 0 or ``None`` (unknown); age in years."""
+    """One picture and what is known of the face in it.
+
+    age_low, age_high  years, both ends included: equal where the age is known, a class's first and last year otherwise
+    female             1, 0, or ``None`` (unknown)
+    groups             further labels by name (UTKFace's ``race``, a CSV's own columns), for stratifying and auditing
+    """
 
     path: Path
-    age: float
-    female: int | None
-    race: int | None = None
+    age_low: float
+    age_high: float
+    female: int | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, path: Path, age: float, female: int | None = None, groups: Mapping[str, str] | None = None
+    ) -> "LabelledFace":
+        """A face whose age is known, in years."""
+        return cls(path, float(age), float(age), female, groups or {})
+
+    @property
+    def age(self) -> float | None:
+        """Years, or ``None`` where only a class is known."""
+        return self.age_low if self.age_low == self.age_high else None
+
+    @property
+    def middle(self) -> float:
+        """Years: the age, or the middle of the class; for sorting faces into strata, never to learn or measure by."""
+        return (self.age_low + min(self.age_high, max(self.age_low, N_AGES - 1.0))) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """What training and calibrating read: face crops with their labels.
+
+    crops              ``(N, S, S, 3)`` uint8
+    age_low, age_high  ``(N,)`` years, as in ``LabelledFace``: a class is an interval, not its middle
+    females            ``(N,)`` 1 female, 0 male, -1 unknown
+    """
+
+    crops: NDArray[np.uint8]
+    age_low: NDArray[np.float32]
+    age_high: NDArray[np.float32]
+    females: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, crops: NDArray[np.uint8], faces: Sequence[LabelledFace]) -> "Examples":
+        """The crops ``(N, S, S, 3)`` of ``N`` labelled faces."""
+        low, high = (np.array([getattr(f, end) for f in faces], np.float32) for end in ("age_low", "age_high"))
+        return cls(crops, low, high, np.array([-1 if f.female is None else f.female for f in faces], np.float32))
+
+    @property
+    def ages(self) -> NDArray[np.float32]:
+        """``(N,)`` years: the age, or the middle of the class; for drawing faces of all ages, not to learn from."""
+        return np.asarray((self.age_low + np.minimum(self.age_high, N_AGES - 1)) / 2, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +92,9 @@ class LabelledFaces:
 def read(data: Path) -> LabelledFaces:
     """Labels of ``data``: a folder of UTKFace names, a folder that holds ``labels.csv``, or a CSV file.
 
-    A CSV has a column ``file`` and a column ``age`` (or ``real_age``), and may have ``gender`` (female, male, or
-    UTKFace's 1 and 0). Its files lie beside it, or in the folder that has its name (``val.csv`` beside ``val/``).
+    A CSV has a column ``file`` and a column ``age`` (or ``real_age``): an age, or a class (``25-34``, ``70+``), in years.
+    It may have ``gender`` (female, male, or UTKFace's 1 and 0); any further column is a group. Its files lie beside it,
+    or in the folder that has its name (``val.csv`` beside ``val/``).
     Raises ``DatasetError`` where there is nothing to read.
     """
     if data.is_file():
@@ -52,7 +112,7 @@ def _from_names(folder: Path) -> LabelledFaces:
         raise DatasetError(
             f"{folder}: no file is named age_gender_race_time.jpg; put a labels.csv (file, age, gender) there"
         )
-    faces = [LabelledFace(folder / r.file, float(r.age), r.gender, r.race) for r in records]
+    faces = [LabelledFace.of(folder / r.file, r.age, r.gender, {"race": utkface.RACES[r.race]}) for r in records]
     return LabelledFaces(faces, problems)
 
 
@@ -97,16 +157,34 @@ def _from_row(row: dict[str, str], age_column: str, locate: Callable[[str], Path
     name = (row.get("file") or "").strip()
     if not name:
         raise ValueError("no file is named")
-    try:
-        age = float(row.get(age_column) or "")
-    except ValueError:
-        raise ValueError(f"age must be a number of years, got {row.get(age_column)!r}") from None
-    if not 0 <= age <= 125:
-        raise ValueError(f"age must lie between 0 and 125, got {age:g}")
+    low, high = parse_age((row.get(age_column) or "").strip())
     gender = (row.get("gender") or "").strip().lower()
     if gender not in _GENDERS:
         raise ValueError(f"gender must be female, male or empty, got {gender!r}")
-    return LabelledFace(locate(name), age, _GENDERS[gender])
+    known = ("file", "gender", *_AGE_COLUMNS)
+    groups = {name: text.strip() for name, text in row.items() if name and name not in known and text and text.strip()}
+    return LabelledFace(locate(name), low, high, _GENDERS[gender], groups)
+
+
+def parse_age(text: str) -> tuple[float, float]:
+    """First and last year of an age (``31.5``) or a class (``25-34``, ``70+``, ``more than 70``).
+
+    Raises ``ValueError`` with a clause that says what is wrong.
+    """
+    if match := _CLASS.fullmatch(text.lower()):
+        low, high = float(match[1]), float(match[2])
+    elif match := _OPEN_CLASS.fullmatch(text.lower()):
+        low, high = float(match[1] or match[2]), MAX_AGE
+    else:
+        try:
+            low = high = float(text)
+        except ValueError:
+            raise ValueError(f"age must be a number of years or a class (25-34, 70+), got {text!r}") from None
+    if not (0 <= low <= MAX_AGE and high <= MAX_AGE):
+        raise ValueError(f"age must lie between 0 and {MAX_AGE:g}, got {text}")
+    if high < low:
+        raise ValueError(f"a class of ages begins with the younger, got {text}")
+    return low, high
 
 
 def select(faces: list[LabelledFace], wanted: frozenset[str]) -> Iterator[LabelledFace]:

@@ -12,6 +12,7 @@ from onlooker.core.errors import DatasetError
 from onlooker.core.protocols import Progress, silent
 from onlooker.datasets import duplicates
 from onlooker.datasets.labelled import LabelledFace
+from onlooker.datasets.utkface import RACES
 
 PARTS = {"train": 0.75, "validation": 0.075, "calibration": 0.075, "test": 0.10}
 """Share of the faces in each part: to learn from, to choose by, to fit intervals and temperatures on, to report."""
@@ -64,9 +65,15 @@ def build_split(faces: Sequence[LabelledFace], *, seed: int = 1, progress: Progr
     near = duplicates.near_pairs(duplicates.fingerprints(paths, progress))
     pairs = np.concatenate([duplicates.exact_pairs(paths), near])
     groups = [int(g) for g in duplicates.groups(len(paths), pairs.tolist())]
-    strata = [(age_band(face.age), face.female, face.race) for face in faces]
+    strata = [(age_band(face.middle), face.female, _race(face)) for face in faces]
     parts = assign_parts(strata, groups, seed=seed)
     return [SplitRow(path.name, part, group) for path, part, group in zip(paths, parts, groups, strict=True)]
+
+
+def _race(face: LabelledFace) -> int | str | None:
+    """The data set's race label; UTKFace's by its number there, which is the order the published split was made in."""
+    label = face.groups.get("race")
+    return RACES.index(label) if label in RACES else label
 
 
 def age_band(age: float) -> int:
