@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from onlooker.audience import visits as rules
+from onlooker.audience.bands import CELLS, UNKNOWN
 from onlooker.audience.visits import Demographics, Presence, Visit, Visits
 from onlooker.core.demographics import N_AGES
 
@@ -132,6 +133,22 @@ def test_age_and_gender_are_those_known_in_the_end() -> None:
     assert (visit.age, visit.age_low, visit.age_high, visit.gender) == (34, 29, 39, "female")
 
 
+def test_a_person_is_shared_among_bands_and_genders_by_probability() -> None:
+    """One age would put somebody of 24 or 25 into one band, and everybody like that into the same."""
+    pmf = np.zeros(N_AGES, np.float32)
+    pmf[[16, 24, 25]] = 0.25, 0.35, 0.4
+    known = Demographics(25.0, 16.0, 25.0, 0.75, None, pmf)
+    (visit,) = play(Visits(), steps(0, 2, Presence("a", True, 80.0, known)))
+    assert visit.shares == pytest.approx(
+        {
+            **{("female", band): 0.75 * p for band, p in (("0-17", 0.25), ("18-24", 0.35), ("25-34", 0.4))},
+            **{("male", band): 0.25 * p for band, p in (("0-17", 0.25), ("18-24", 0.35), ("25-34", 0.4))},
+        }
+    )
+    (unread,) = play(Visits(), steps(0, 2, person("a")))
+    assert unread.shares == {UNKNOWN: 1.0}
+
+
 def test_counting_and_demographics_are_switched_apart() -> None:
     scene = steps(0, 3, person("a", age=30))
     (bare,) = play(Visits(demographics=False), scene)
@@ -169,10 +186,11 @@ def test_memory_is_bounded_by_who_is_there() -> None:
 
 
 def test_a_visit_holds_numbers_and_nothing_of_a_face() -> None:
-    """The schema: no box, no landmark, no picture, no vector, no distribution."""
+    """The schema: no box, no landmark, no picture, no vector, no distribution but that over the cells of counting."""
     assert [f.name for f in fields(Visit)] == [
         *("id", "arrived", "departed", "dwell_s", "attention_s", "looks"),
-        *("age", "age_low", "age_high", "p_female", "gender"),
+        *("age", "age_low", "age_high", "p_female", "gender", "shares"),
     ]
     (visit,) = play(Visits(), steps(0, 3, person("a", age=30)))
+    assert set(visit.shares) <= set(CELLS)
     assert not [value for value in visit.to_dict().values() if isinstance(value, list | dict | tuple | bytes)]

@@ -37,7 +37,7 @@ def test_it_names_its_addresses_and_ends_when_told_to(tmp_path: Path) -> None:
                 break
     assert state["screen"] == "window"
     assert "no such file" in state["errors"][-1]["text"]
-    with urllib.request.urlopen(f"{url}/display/next", b'{"play": "play-0001"}') as answer:
+    with urllib.request.urlopen(f"{url}/display/next", b'{"page": "page-0001", "play": "play-0001"}') as answer:
         assert json.load(answer)["advert"] in ("crumb-and-crust", "fern-and-foxglove")
     process.send_signal(signal.SIGINT)
     _, log = process.communicate(timeout=30)

@@ -1,6 +1,3 @@
-import json
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -60,18 +57,14 @@ def test_probabilities_are_at_least_the_floor_and_sum_to_one(count: int, floor: 
     assert p == taught(5).probabilities(worth, "female 18-34", np.random.default_rng(seed), floor=floor)
 
 
-def test_the_state_survives_json() -> None:
-    learner = taught(3).observe("good", "male 60-100", attention_s=1, present_s=3)
-    state = json.loads(json.dumps(learner.to_dict()))
-    assert list(state) == ["bad", "good"]
-    assert Learner.from_dict(state) == learner
-    assert Learner.from_dict({}) == Learner()
-
-
-@pytest.mark.parametrize("state", [[], {"a": 1}, {"a": {"s": [1]}}, {"a": {"s": ["x", 1]}}, {"a": {"s": [1, -1]}}])
-def test_what_is_no_state_is_refused(state: Any) -> None:
-    with pytest.raises(ValueError, match="the learner's state must"):
-        Learner.from_dict(state)
+def test_the_state_survives_the_ledger_and_lessons_add_up() -> None:
+    learner = taught(3)
+    lesson = Learner().observe("good", "male 60-100", attention_s=1, present_s=3)
+    assert [each.advert for each in learner.records()] == ["bad", "good"]
+    assert Learner.of(learner.records()) == learner
+    assert Learner.of([]) == Learner()
+    assert learner.joined(lesson) == learner.observe("good", "male 60-100", attention_s=1, present_s=3)
+    assert Learner().joined(learner).joined(learner).records()[0].attention == 2 * learner.records()[0].attention
 
 
 @pytest.mark.parametrize(

@@ -52,9 +52,3 @@ def normalised(weights: Mapping[Cell, float]) -> dict[Cell, float]:
     if not set(weights) <= set(CELLS) or not 0 < total < float("inf") or min(weights.values()) < 0:
         raise ValueError(f"a person is shared among gender and band by positive weights, got {dict(weights)}")
     return {cell: weight / total for cell, weight in weights.items()}
-
-
-def band_of(age: float) -> str:
-    """The band of an age in years, rounded as a person would say it."""
-    years = int(np.floor(age + 0.5))
-    return next(band for band, until in zip(BANDS, _FROM[1:], strict=False) if years < until or until == N_AGES)

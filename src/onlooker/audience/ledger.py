@@ -14,7 +14,7 @@ from typing import Any
 from onlooker.audience import audit
 from onlooker.audience.bands import Cell, normalised
 from onlooker.audience.database import Session, Value, open_database
-from onlooker.audience.records import Counted, Play, Receipt, bucket_of, milliseconds, moment
+from onlooker.audience.records import Counted, Learned, Play, Receipt, bucket_of, milliseconds, moment
 from onlooker.audience.tables import MIGRATIONS, PERSONAL
 from onlooker.core.errors import ConfigError
 
@@ -43,6 +43,13 @@ _ADD_COUNT = (
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (screen_id, bucket_ms, gender, age_band) DO UPDATE SET "
     "visits = counts.visits + excluded.visits, watchers = counts.watchers + excluded.watchers, "
     "dwell_s = counts.dwell_s + excluded.dwell_s, attention_s = counts.attention_s + excluded.attention_s"
+)
+
+
+_ADD_LEARNED = (
+    "INSERT INTO learned (screen_id, creative_id, segment, since_ms, attention, missed) VALUES (?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (screen_id, creative_id, segment) DO UPDATE SET "
+    "attention = learned.attention + excluded.attention, missed = learned.missed + excluded.missed"
 )
 
 
@@ -133,6 +140,12 @@ class Ledger:
                 )
         return True
 
+    def learn(self, screen: str, plays: Iterable[Learned], now: datetime) -> None:
+        """Add what plays taught the choice on a screen."""
+        rows = [(screen, play.advert, play.segment, milliseconds(now), play.attention, play.missed) for play in plays]
+        with self._database.transaction(exclusive=True) as session:
+            session.run(_ADD_LEARNED, rows)
+
     def expire(self, now: datetime) -> int:
         """Take away single visits whose time is over, and names of old batches; how many visits they were."""
         with self._database.transaction(exclusive=True) as session:
@@ -201,6 +214,12 @@ class Ledger:
         query = "SELECT count(*) FROM plays WHERE screen_id = ? AND started_ms >= ? AND started_ms < ?"
         with self._database.transaction() as session:
             return _int(session.rows(query, (screen, milliseconds(since), milliseconds(until)))[0][0])
+
+    def learned(self, screen: str) -> list[Learned]:
+        """What the choice on a screen has learned, summed by advert and segment."""
+        query = "SELECT creative_id, segment, attention, missed FROM learned WHERE screen_id = ? ORDER BY 1, 2"
+        with self._database.transaction() as session:
+            return [Learned(*row) for row in session.rows(query, (screen,))]
 
     def screens(self) -> list[str]:
         """The screens that have counts."""

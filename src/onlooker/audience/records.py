@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from onlooker.audience.bands import Cell, band_of, shares
+from onlooker.audience.bands import Cell
 from onlooker.audience.tables import BUCKET_S
 from onlooker.audience.visits import Visit
 
@@ -48,11 +48,19 @@ class Counted:
 
     @classmethod
     def of(cls, visit: Visit) -> "Counted":
-        """A visit whose age is known as one number: all of it goes to the band of that number. Where the distribution
-        is at hand, ``bands.shares`` with it is better."""
-        genders = shares(visit.p_female, None)
-        cells = genders if visit.age is None else {(g, band_of(visit.age)): share for (g, _), share in genders.items()}
-        return cls(visit.departed, cells, visit.dwell_s, visit.attention_s, visit.looks > 0)
+        """What is counted of a visit: neither its id nor its age as a number is among it."""
+        return cls(visit.departed, visit.shares, visit.dwell_s, visit.attention_s, visit.looks > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What plays of an advert before a coarse segment of the audience taught: how much of them was attention, and how
+    much was not, in plays."""
+
+    advert: str
+    segment: str
+    attention: float
+    missed: float
 
 
 @dataclass(frozen=True, slots=True)

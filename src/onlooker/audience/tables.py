@@ -34,9 +34,22 @@ MIGRATIONS: list[tuple[str, ...]] = [
             previous TEXT NOT NULL, hash TEXT NOT NULL)""",
         "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
     ),
+    (
+        # What choosing has learned: plays of an advert before a coarse segment, as attention and the lack of it.
+        """CREATE TABLE learned (
+            screen_id TEXT NOT NULL, creative_id TEXT NOT NULL, segment TEXT NOT NULL, since_ms BIGINT NOT NULL,
+            attention DOUBLE PRECISION NOT NULL, missed DOUBLE PRECISION NOT NULL,
+            PRIMARY KEY (screen_id, creative_id, segment))""",
+    ),
 ]
 """Statements that bring a ledger from version n (its place in the list) to n + 1; what was released is never edited."""
 
-PERSONAL = {"plays": "started_ms", "counts": "bucket_ms", "events": "bucket_ms", "batches": "at_ms"}
-"""The tables that a purge empties, with the column that dates their rows. ``audit`` is the proof of it and has nobody
-in it; ``facts`` is how the ledger is set."""
+PERSONAL = {
+    "plays": "started_ms",
+    "counts": "bucket_ms",
+    "events": "bucket_ms",
+    "learned": "since_ms",
+    "batches": "at_ms",
+}
+"""The tables that a purge empties, with the column that dates their rows; what was learned goes whole, for its parts
+cannot be told apart. ``audit`` is the proof of it and has nobody in it; ``facts`` is how the ledger is set."""

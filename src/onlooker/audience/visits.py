@@ -7,14 +7,15 @@ to the screen; *attention* is the sum of the looks, at most the dwell. A *watche
 who never show their face are not seen, so "opportunities to see" cannot be told from this.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from onlooker.audience.bands import UNKNOWN, Cell, shares
 from onlooker.audience.viewers import Audience, Viewer
 from onlooker.core.demographics import Gender
 
@@ -69,6 +70,7 @@ class Visit:
     arrived, departed   aware times; the second is the first and the dwell, whatever the wall clock did between
     dwell_s, attention_s, looks   as defined above
     age, age_low, age_high, p_female, gender   as known in the end; None where it was not read or not to be known
+    shares     how the person is shared among the cells that people are counted in (``bands.shares``); they sum to 1
     """
 
     id: str
@@ -82,6 +84,7 @@ class Visit:
     age_high: float | None = None
     p_female: float | None = None
     gender: Gender | None = None
+    shares: Mapping[Cell, float] = field(default_factory=lambda: {UNKNOWN: 1.0})
 
     @property
     def attraction(self) -> float:
@@ -223,4 +226,5 @@ def _visit(over: _Open) -> Visit:
         age_high=None if known is None else known.age_high,
         p_female=None if known is None else known.p_female,
         gender=None if known is None else known.gender,
+        shares={UNKNOWN: 1.0} if known is None else shares(known.p_female, known.age_distribution),
     )

@@ -6,12 +6,13 @@ to this audience stands for ``PRIOR_PLAYS`` plays. The reward is a share, not a 
 counts as that part of either (Agrawal and Goyal, 2012, draw a success with that probability; the mean is the same).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
 
+from onlooker.audience.records import Learned
 from onlooker.audience.viewers import ADULT_FROM, Audience
 from onlooker.core.demographics import N_AGES
 
@@ -58,30 +59,24 @@ class Learner:
         if segment is None or present_s <= 0.0:
             return self
         share = min(max(attention_s / present_s, 0.0), 1.0)
-        hits, misses = self.seen.get((advert, segment), (0.0, 0.0))
-        return Learner({**self.seen, (advert, segment): (hits + share, misses + 1.0 - share)})
+        return self.joined(Learner({(advert, segment): (share, 1.0 - share)}))
 
-    def to_dict(self) -> dict[str, dict[str, list[float]]]:
-        """The state as JSON can hold it: by advert, then by segment."""
-        state: dict[str, dict[str, list[float]]] = {}
-        for (advert, segment), (hits, misses) in sorted(self.seen.items()):
-            state.setdefault(advert, {})[segment] = [hits, misses]
-        return state
+    def joined(self, other: "Learner") -> "Learner":
+        """What this and another one have learned, from different plays."""
+        seen = dict(self.seen)
+        for key, (hits, misses) in other.seen.items():
+            before = seen.get(key, (0.0, 0.0))
+            seen[key] = (before[0] + hits, before[1] + misses)
+        return Learner(seen)
+
+    def records(self) -> list[Learned]:
+        """The state as the ledger keeps it."""
+        return [Learned(*key, *counts) for key, counts in sorted(self.seen.items())]
 
     @classmethod
-    def from_dict(cls, state: Mapping[str, Mapping[str, Sequence[float]]]) -> "Learner":
-        """What ``to_dict`` wrote. Raises ``ValueError`` where it is something else."""
-        try:
-            seen = {
-                (str(advert), str(segment)): (float(hits), float(misses))
-                for advert, segments in state.items()
-                for segment, (hits, misses) in segments.items()
-            }
-        except (AttributeError, TypeError, ValueError):
-            raise ValueError("the learner's state must be {advert: {segment: [attention, none]}}") from None
-        if not all(0.0 <= count < float("inf") for pair in seen.values() for count in pair):
-            raise ValueError("the learner's state must hold counts of plays, 0 or more")
-        return cls(seen)
+    def of(cls, records: Iterable[Learned]) -> "Learner":
+        """The state that the ledger has, or part of it."""
+        return cls({(each.advert, each.segment): (each.attention, each.missed) for each in records})
 
 
 def attention_weights(audience: Audience) -> list[float]:

@@ -5,6 +5,7 @@ import io
 import signal
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,45 @@ def test_a_server_that_is_killed_leaves_nothing_blank_and_no_play_is_lost_or_cou
     overlaps = [b for a, b in pairwise(begun) if (b.started_at - a.started_at).total_seconds() < 0.2]
     assert overlaps == []
     assert {play.faces_present for play in plays if play.faces_present is None} == {None}  # the server was away
+
+
+def waits(page: Page) -> bool:
+    return bool(page.script("return document.documentElement.dataset.waits === 'yes'"))
+
+
+def test_a_second_page_waits_until_it_is_told_to_play_and_no_play_is_counted_twice(
+    page: Page, server: Callable[..., Server]
+) -> None:
+    running = server(slot=1)
+    open_screen(page, running)
+    shown(page, "red", "green")
+    first = page.driver.current_window_handle
+    page.driver.switch_to.new_window("tab")
+    second = page.driver.current_window_handle
+    try:
+        page.driver.get(f"{running.url}/display")
+        page.wait(lambda: waits(page), PATIENCE)
+        assert page.one(".elsewhere h1").text == "screen-1 plays on another page"
+        assert playing(page) == ""
+        page.press("Play here instead")
+        page.wait(lambda: playing(page) and not waits(page), PATIENCE)
+        page.driver.switch_to.window(first)
+        page.wait(lambda: waits(page) and not page.all(".layer"), PATIENCE)
+        # The one that plays is closed, and the one that waits takes up by itself.
+        page.driver.switch_to.window(second)
+        page.wait(lambda: len(kept(running)) >= 3, PATIENCE)
+    finally:
+        page.driver.switch_to.window(second)
+        page.driver.close()
+        page.driver.switch_to.window(first)
+    before = playing(page)
+    page.wait(lambda: not waits(page) and playing(page) != before, PATIENCE)
+    page.wait(lambda: playing(page) in {play.play_id for play in kept(running)}, PATIENCE)
+    plays = sorted(kept(running), key=lambda play: play.started_at)
+    assert len({play.play_id for play in plays}) == len(plays)
+    # One after another: no two pages ever played at once.
+    assert all(b.started_at >= a.ended_at - timedelta(seconds=0.1) for a, b in pairwise(plays))
+    assert [play.reason for play in plays if play.reason] == ["another page of this screen took over"]
 
 
 def test_whoever_objects_is_not_looked_at_and_the_screen_plays_on(page: Page, server: Callable[..., Server]) -> None:

@@ -41,7 +41,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, detector: None) -> Iterator[tu
         while not read(server):
             assert time.monotonic() < most
             pictures += stream.read(20_000).count(MAGIC["jpeg"])
-    ask(server, "/display/next", b'{"play": "play-0001"}')
+    ask(server, "/display/next", b'{"page": "page-0001", "play": "play-0001"}')
     yield server, pictures
     server.stop(signal.SIGKILL)
 

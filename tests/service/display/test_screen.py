@@ -11,7 +11,7 @@ import pytest
 from onlooker.audience.records import Play as Kept
 from onlooker.service.display.content import Content
 from onlooker.service.display.messages import Face, Present
-from onlooker.service.display.plays import Reported
+from onlooker.service.display.plays import Going, Reported
 from onlooker.service.display.screen import Clock, Screen, facts_of
 from onlooker.settings import Display
 from tests.service.display.scripted_camera import face
@@ -44,12 +44,14 @@ class World:
                 self.events.append(queue.get_nowait())
 
 
-def world(tmp_path: Path, more: str = "", facts: Path | None = None, **settings: Any) -> World:
+def world(tmp_path: Path, more: str = "", facts: Path | None = None, head: str = "", **settings: Any) -> World:
     import asyncio
 
     made: World
     clock = Clock(lambda: START + timedelta(seconds=made.time) + made.jump, lambda: made.time)
-    content = Content(campaign(tmp_path / "campaign", more))
+    file = campaign(tmp_path / "campaign", more)
+    file.write_text(head + file.read_text())
+    content = Content(file)
     rng = np.random.default_rng(0)
     made = World(Screen(content, Display(**settings), clock=clock, rng=rng, facts=facts_of(facts)))
     made.screen.told.listeners.add(asyncio.Queue(64))
@@ -189,9 +191,45 @@ def test_caps_hold_over_plays_that_the_page_chose_alone_and_over_a_restart(tmp_p
     assert w.next() != "rare"
     w = world(tmp_path, more)
     kept = Kept("p", "screen-1", "colours", "rare", START, START, 2000, 2000, True)
-    w.screen.restore([kept, Kept("q", "screen-1", "colours", "gone", START, START, 2000, 2000, True)])
+    w.screen.restore([kept, Kept("q", "screen-1", "colours", "gone", START, START, 2000, 2000, True)], [])
     assert w.next() != "rare"
     assert world(tmp_path, more).next() == "rare"
+
+
+def test_a_cap_holds_for_what_an_earlier_server_chose_and_is_on_the_screen_still(tmp_path: Path) -> None:
+    more = '[[advert]]\nid = "rare"\nfile = "red.svg"\ngeneral = true\ncap_per_hour = 2\npriority = 5\n'
+    w = world(tmp_path, more)
+    going = Going("earlier-0001", "rare", START, 2000)
+    w.screen.goes_on(going)
+    w.screen.goes_on(going)
+    w.screen.reported([reported("earlier-0001", "rare", START)])  # over by now, and told again
+    assert [w.next(), w.next() == "rare"] == ["rare", False]
+    # What this server chose is counted already.
+    w.screen.goes_on(Going("play-0002", "green", START, 2000))
+    assert w.screen.slot is not None
+    assert len(w.screen.slot.decision.history.plays) == 3
+
+
+LEARNS = "[learning]\nenabled = true\n"
+
+
+def test_what_a_play_teaches_is_kept_where_learning_is_on_and_else_is_nothing(tmp_path: Path) -> None:
+    for head, learns in ((LEARNS, True), ("", False)):
+        w = world(tmp_path, head=head)
+        w.see(face("a", 30, 0.95))
+        advert = w.next()
+        for _ in range(20):
+            w.see(face("a", 30, 0.95))
+        w.screen.reported([reported("play-0001", advert, START)] * 2)
+        assert [(each.advert, each.segment) for each in w.screen.lessons.records()] == [
+            (advert, "female 18-34")
+        ] * learns
+        if learns:
+            [lesson] = w.screen.lessons.records()
+            assert lesson.attention + lesson.missed == pytest.approx(1.0)
+            again = world(tmp_path, head=head)
+            again.screen.restore([], w.screen.lessons.records())
+            assert again.screen.learner == w.screen.learner
 
 
 def test_a_play_is_complete_within_half_a_second_and_says_why_it_was_not(tmp_path: Path) -> None:

@@ -23,6 +23,11 @@ PEOPLE_EVERY, STATE_EVERY = 0.12, 0.5
 SILENT_PAGE = 120.0
 """Seconds after which a page that plays is missed; it asks at the end of each slot."""
 
+SECOND_PAGE = (
+    "a second page of this screen is open somewhere and waits; close it, or let it play by its button; for a second "
+    "screen start a second `onlooker display --screen NAME --port PORT`"
+)
+
 MOST_PICTURES = 4
 """Operator's pages that may show the camera's picture at once."""
 
@@ -124,6 +129,8 @@ class Operator:
         errors = [{"name": content.path.name, "text": line} for line in content.problem.splitlines()]
         errors += [{"name": name, "text": text} for name, text in self.studio.screen.problems.items()]
         errors += [{"name": name, "text": text} for name, text in self.studio.errors.items()]
+        if self.studio.seat.contested:
+            errors.append({"name": "screen's page", "text": SECOND_PAGE})
         if self.studio.camera.state == "lost":
             errors.append({"name": "camera", "text": self.studio.camera.text})
         return errors

@@ -4,6 +4,7 @@ notice."""
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from html import escape
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 from onlooker import __version__
 from onlooker.service.display import notice
 from onlooker.service.display.gate import same_page
-from onlooker.service.display.plays import Milliseconds, Name, PlayId, Reported
+from onlooker.service.display.plays import Going, Milliseconds, Name, PlayId, Reported
 from onlooker.service.display.screen import Slot
 from onlooker.service.display.studio import Studio
 from onlooker.service.pages import HERE, fill
@@ -35,9 +36,17 @@ _ADVERT = (
 """What a page among the adverts may do: draw itself from what lies beside it, and nothing to the page around it."""
 
 
+class _Claim(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    page: PlayId
+    waits: bool = False
+    take: bool = False
+
+
 class _Next(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    page: PlayId
     play: PlayId
     ends_in_ms: Milliseconds = 0
+    playing: Going | None = None
     waiting: int = 0
     sent: int = 0
 
@@ -67,6 +76,7 @@ class Player:
             Route("/display/worker.js", self.worker, methods=["GET"]),
             Route("/display/campaign", self.campaign, methods=["GET"]),
             Route("/display/media/{number:int}/{stamp}/{name:path}", self.media, methods=["GET"]),
+            Route("/display/seat", self.seat, methods=["POST"]),
             Route("/display/next", self.next, methods=["POST"]),
             Route("/display/plays", self.plays, methods=["POST"]),
             Route("/display/unshown", self.unshown, methods=["POST"]),
@@ -81,7 +91,7 @@ class Player:
         self.studio.gate.admit(request)
         foreign = " ".join(self.studio.screen.content.foreign())
         return HTMLResponse(
-            fill(template("display.html"), {"line": notice.line(self.studio.settings), "version": __version__}),
+            fill(template("display.html"), self._words()),
             headers={"Content-Security-Policy": policy(frames=foreign)},
         )
 
@@ -107,11 +117,21 @@ class Player:
             headers["Content-Security-Policy"] = _ADVERT
         return FileResponse(path, headers=headers)
 
+    async def seat(self, request: Request) -> Response:
+        """Whether the page that asks is the one that plays."""
+        self.studio.gate.admit(request)
+        asked = await _body(request, _Claim)
+        return JSONResponse({"yours": self._seated(asked.page, waits=asked.waits, take=asked.take)})
+
     async def next(self, request: Request) -> Response:
         """What plays when the present slot ends. It may be asked again under the same id."""
         self.studio.gate.admit(request)
         asked = await _body(request, _Next)
+        if not self._seated(asked.page):
+            raise Problem("forbidden", "another page plays on this screen; this one waits until it is closed")
         self._heard(asked.waiting, asked.sent)
+        if asked.playing is not None:
+            self.studio.screen.goes_on(asked.playing)
         slot = self.studio.screen.decide(asked.play, ends_in=asked.ends_in_ms / 1000)
         return JSONResponse({**_told(slot), "alone": self.studio.screen.alone()})
 
@@ -138,7 +158,7 @@ class Player:
         """What the page must know at once: that the campaign changed, that an advert must stop, that nobody is looked
         at."""
         self.studio.gate.admit(request)
-        return stream(self._events())
+        return stream(self._events(request.query_params.get("page", "")[:64]))
 
     async def notice(self, _: Request) -> Response:
         """What the camera does, why, for whom, and how to object; for everybody."""
@@ -161,17 +181,37 @@ class Player:
         screen = self.studio.screen
         return {**screen.content.manifest(), "alone": screen.alone(), "camera": screen.camera_word()}
 
+    def _words(self) -> dict[str, str]:
+        settings = self.studio.settings
+        return {"line": notice.line(settings), "screen": escape(settings.screen), "version": __version__}
+
+    def _seated(self, page: str, *, waits: bool = False, take: bool = False) -> bool:
+        """Whether a page may play; whoever did so far is told at once where it takes over."""
+        seat = self.studio.seat
+        before = seat.holder
+        yours = seat.claim(page, waits=waits, take=take)
+        if seat.holder != before:
+            self.studio.screen.told.say("seat", seat.holder)
+        return yours
+
     def _heard(self, waiting: int, sent: int) -> None:
         page = self.studio.page
         page.waiting, page.sent, page.heard = waiting, sent, asyncio.get_running_loop().time()
 
-    async def _events(self) -> AsyncIterator[str]:
+    async def _events(self, page: str) -> AsyncIterator[str]:
+        with self.studio.seat.listening(page):
+            async for each in self._heard_of():
+                yield each
+
+    async def _heard_of(self) -> AsyncIterator[str]:
         screen = self.studio.screen
         queue: asyncio.Queue[tuple[str, Any]] = asyncio.Queue(maxsize=64)
         screen.told.listeners.add(queue)
         try:
             yield event("campaign", {"version": screen.content.version})
             yield event("camera", screen.camera_word())
+            if holder := self.studio.seat.holder:
+                yield event("seat", holder)
             screen.stop_if_it_must(again=True)
             while not self.studio.stopping.is_set():
                 try:

@@ -46,6 +46,15 @@ class Reported(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         return self.shown_ms >= self.planned_ms - COMPLETE_WITHIN
 
 
+class Going(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The play that is on the screen, as the page tells it: a server that was started again does not know it."""
+
+    id: PlayId
+    advert: Name
+    started_at: datetime
+    planned_ms: Milliseconds
+
+
 @dataclass(slots=True)
 class Exposure:
     """Who was in front during a play: random ids while it lasts, in memory only, and numbers of it afterwards."""

@@ -19,7 +19,7 @@ from onlooker.audience.viewers import Audience
 from onlooker.audience.visits import Demographics, Presence, Visit, Visits
 from onlooker.service.display.content import Content
 from onlooker.service.display.messages import Face, Present
-from onlooker.service.display.plays import Exposure, Reported, record
+from onlooker.service.display.plays import Exposure, Going, Reported, record
 from onlooker.settings import Display
 from onlooker.signage.campaign import Advert, Campaign, Fact
 from onlooker.signage.history import History, Play
@@ -30,6 +30,10 @@ log = logging.getLogger(__name__)
 
 EXPOSURES = 64
 """Plays whose audience is remembered until the page has reported them."""
+
+KNOWN = 4000
+"""Ids of plays that are remembered, so that one that is reported again is not taken for another: more than an hour
+has, with slots of a second."""
 
 STOP_EVERY = 1.0
 
@@ -73,7 +77,10 @@ class Told:
 
 
 class Screen:
-    """The state of one screen, used on one event loop. ``facts`` tells what hooks know."""
+    """The state of one screen, used on one event loop. ``facts`` tells what hooks know.
+
+    learner, lessons  what was learned, and which part of it the ledger has not been given yet
+    """
 
     def __init__(
         self,
@@ -89,6 +96,7 @@ class Screen:
         self.told = Told()
         self.problems: OrderedDict[str, str] = OrderedDict()
         self.learner = Learner()
+        self.lessons = Learner()
         self.seen: Present | None = None
         self.paused_until: datetime | None = None
         self.visits: deque[Visit] = deque(maxlen=100_000)
@@ -256,6 +264,11 @@ class Screen:
         self.problems.clear()
         self.told.say("campaign", {"version": self.content.version})
 
+    def goes_on(self, going: Going) -> None:
+        """What the page says is on the screen. Where a server before this one chose it, it counts for the caps."""
+        if going.id not in self._slots and self._is_new(going.id) and going.advert in self.content.campaign.by_id:
+            self._remember(Play(going.advert, going.started_at, going.planned_ms / 1000))
+
     def reported(self, plays: list[Reported]) -> list[records.Play]:
         """Plays that are over, as they are kept. Those that the page chose alone enter the history here."""
         kept = []
@@ -263,31 +276,43 @@ class Screen:
             slot = self._slots.get(play.id)
             exposure = slot.exposure if slot is not None and self.settings.counting else None
             kept.append(record(play, self.id, exposure))
-            if play.id in self._known:
+            if not self._is_new(play.id):
                 continue
-            self._known[play.id] = None
-            while len(self._known) > 10 * EXPOSURES:
-                self._known.popitem(last=False)
             if slot is not None:
                 self._learn(slot)
             elif play.advert in self.content.campaign.by_id:
                 self._remember(Play(play.advert, play.started_at, play.planned_ms / 1000))
         return kept
 
-    def restore(self, plays: list[records.Play]) -> None:
-        """What the screen has played within the hour, after the server was started again."""
-        known = (play for play in plays if play.creative_id in self.content.campaign.by_id)
+    def restore(self, plays: list[records.Play], learned: list[records.Learned]) -> None:
+        """What the screen has played within the hour, and what it has learned, after the server was started again."""
+        known = [
+            play for play in plays if play.creative_id in self.content.campaign.by_id and self._is_new(play.play_id)
+        ]
         self._history = History.of(Play(play.creative_id, play.started_at, play.actual_ms / 1000) for play in known)
+        self.learner = Learner.of(learned)
+
+    def _is_new(self, play: str) -> bool:
+        """Whether a play, by its id, is heard of for the first time."""
+        if play in self._known:
+            return False
+        self._known[play] = None
+        while len(self._known) > KNOWN:
+            self._known.popitem(last=False)
+        return True
 
     def _remember(self, play: Play) -> None:
         plays = sorted((*self._history.plays, play), key=lambda each: each.started_at)
         self._history = replace(self._history, plays=tuple(plays))
 
     def _learn(self, slot: Slot) -> None:
+        if not self.content.campaign.learning.enabled:
+            return
         seen = slot.exposure
-        self.learner = self.learner.observe(
+        lesson = Learner().observe(
             slot.decision.advert.id, slot.decision.segment, attention_s=seen.attention_s, present_s=seen.dwell_s
         )
+        self.learner, self.lessons = self.learner.joined(lesson), self.lessons.joined(lesson)
 
     def _choose(self, history: History, at: datetime) -> Decision:
         decision = choose(

@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import json
 import logging
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,15 @@ from onlooker.service.display.gate import Gate
 from onlooker.service.display.keeper import Camera
 from onlooker.service.display.plays import Today, today
 from onlooker.service.display.screen import Screen
+from onlooker.service.display.seat import Seat
 from onlooker.settings import Display
+from onlooker.signage.learning import Learner
 
 log = logging.getLogger(__name__)
 
-TICK, COUNTED_EVERY, FILES_EVERY = 0.25, 3.0, 2.0
-"""Seconds between looks at the camera, visits going to the ledger, and looks at the campaign's files."""
+TICK, COUNTED_EVERY, FILES_EVERY, EXPIRED_EVERY = 0.25, 3.0, 2.0, 86400.0
+"""Seconds between looks at the camera, visits going to the ledger, looks at the campaign's files, and what is old
+leaving the ledger."""
 
 MOST_WAITING = 10_000
 """Visits that wait for a ledger that does not answer; beyond that the oldest are not counted."""
@@ -55,15 +60,17 @@ class Studio:
     url: str
     pause_file: Path
     page: Page = field(default_factory=Page)
+    seat: Seat = field(default_factory=Seat)
     errors: dict[str, str] = field(default_factory=dict)
     today: Today | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _one: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="ledger"))
     _waiting: list[Counted] = field(default_factory=list)
+    _sent: tuple[str, list[Counted]] | None = None
 
     async def run(self) -> None:
         """What goes on between requests, until cancelled."""
-        counted = files = 0.0
+        counted = files = expired = 0.0
         loop = asyncio.get_running_loop()
         while True:
             self._watch_camera()
@@ -72,16 +79,20 @@ class Studio:
                 files = now + FILES_EVERY
                 if self.screen.content.refresh():
                     self.screen.renewed()
+            if now >= expired:
+                expired = now + EXPIRED_EVERY
+                await self.kept("ledger", self.ledger.expire, self.screen.clock.now())
             if now >= counted:
                 counted = now + COUNTED_EVERY
                 await self.count()
             await asyncio.sleep(TICK)
 
     async def begin(self) -> None:
-        """Take up the history of the last hour, so that caps hold over a restart."""
+        """Take up the history of the last hour, so that caps hold over a restart, and what was learned."""
         since = self.screen.clock.now() - timedelta(hours=1)
         plays = await self.kept("ledger", lambda: list(self.ledger.plays(since=since, screen=self.screen.id)))
-        self.screen.restore(plays or [])
+        learned = await self.kept("ledger", self.ledger.learned, self.screen.id)
+        self.screen.restore(plays or [], learned or [])
         with contextlib.suppress(OSError, ValueError):
             until = datetime.fromisoformat(self.pause_file.read_text("utf-8"))
             left = min((until - self.screen.clock.now()).total_seconds(), self.settings.pause_minutes * 60)
@@ -90,17 +101,41 @@ class Studio:
                 self.camera.look(False)
 
     async def count(self) -> None:
-        """Bring the visits that are over to the ledger, and ask it for the day's counts."""
-        while self.screen.visits:
-            self._waiting.append(Counted.of(self.screen.visits.popleft()))
-        del self._waiting[:-MOST_WAITING]
-        if self._waiting:
-            given = list(self._waiting)
-            if await self.kept("ledger", self.ledger.add_visits, self.screen.id, given) is not None:
-                del self._waiting[: len(given)]
+        """Bring the visits that are over, and what was learned, to the ledger, and ask it for the day's counts."""
+        await self._count_visits()
+        await self._keep_lessons()
         now = self.screen.clock.now().astimezone(self.screen.content.campaign.timezone)
         since, until = now.replace(hour=0, minute=0, second=0, microsecond=0), now + timedelta(minutes=5)
         self.today = await self.kept("ledger", today, self.ledger, self.screen.id, since, until, self.settings.k)
+
+    async def _count_visits(self) -> None:
+        """Visits go in lots, each under a name that stays until it is acknowledged: an answer that is lost makes nobody
+        count twice."""
+        while self.screen.visits:
+            self._waiting.append(Counted.of(self.screen.visits.popleft()))
+        del self._waiting[:-MOST_WAITING]
+        if self._sent is None and self._waiting:
+            self._sent, self._waiting = (secrets.token_hex(8), self._waiting), []
+        if self._sent is None:
+            return
+        name, lot = self._sent
+        give = partial(self.ledger.add_visits, self.screen.id, lot, batch=name)
+        if await self.kept("ledger", give) is not None:
+            self._sent = None
+
+    async def _keep_lessons(self) -> None:
+        """What was learned is the ledger's; so it is what the ledger has, where somebody has purged it."""
+        lessons = self.screen.lessons
+        if not lessons.seen:
+            return
+        self.screen.lessons = Learner()
+        now = self.screen.clock.now()
+        if await self.kept("ledger", self.ledger.learn, self.screen.id, lessons.records(), now) is None:
+            self.screen.lessons = lessons.joined(self.screen.lessons)
+            return
+        learned = await self.kept("ledger", self.ledger.learned, self.screen.id)
+        if learned is not None:
+            self.screen.learner = Learner.of(learned).joined(self.screen.lessons)
 
     async def kept(self, what: str, call: Any, *arguments: Any) -> Any:
         """What a call of the ledger gives (True for nothing); ``None`` where it fails, which the operator is told."""

@@ -5,12 +5,14 @@
 
 import { Media } from "/static/display/media.js";
 import { Plays } from "/static/display/plays.js";
+import { Seat } from "/static/display/seat.js";
 import { Stage } from "/static/display/stage.js";
 import { ask, identity } from "/static/display/server.js";
 
 const LEAD = 1200; // ms before the end of a slot at which the next is asked for
 const ANSWER = 900; // ms that the server has for it
 const FADE = 800;
+const AGAIN = 2000; // ms between two questions whether the page that plays is gone
 
 const plays = new Plays();
 const media = new Media();
@@ -22,6 +24,7 @@ let turn = 0;
 let playing = null; // { play, advert, timer, ... } of the slot on the screen
 let ending = null; // ends the present slot before its time
 const refused = new Set(); // plays that must not be shown
+const seat = new Seat(() => ending?.stop("another page of this screen took over"));
 
 const steady = () => performance.now();
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)));
@@ -61,16 +64,26 @@ async function renew() {
 async function next(endsIn) {
   const play = identity();
   try {
-    const body = { play, ends_in_ms: Math.round(Math.max(0, endsIn)), ...(await plays.health()) };
+    // What the server does not know of, it cannot count: a play that waits, or one that an earlier server chose.
+    await Promise.race([plays.flush(), wait(ANSWER / 3)]);
+    const ends = { ends_in_ms: Math.round(Math.max(0, endsIn)), playing: going() };
+    const body = { page: seat.page, play, ...ends, ...(await plays.health()) };
     const told = await ask("POST", "/display/next", body, ANSWER);
     rest(told.alone);
     if (!advertOf(told.advert)) await renew();
     const advert = advertOf(told.advert);
     if (advert) return { play, advert, planned: told.planned_ms, propensity: told.propensity, decided: true };
-  } catch {
+  } catch (error) {
+    if (error.status === 403) seat.leave();
     // Nobody answers: play on alone.
   }
   return byOurselves(play);
+}
+
+function going() {
+  if (!playing) return null;
+  const { id, advert, started_at, planned_ms } = playing;
+  return { id, advert, started_at, planned_ms };
 }
 
 function byOurselves(play) {
@@ -145,6 +158,8 @@ async function show(slot, shownBefore = 0, startedAt = null) {
   const ms = stopped ? shown() : Math.min(shown(), slot.planned);
   await plays.close({ ...entry, shown_ms: ms, reason: stopped });
   // What was chosen before somebody came who must not see it is not shown either.
+  playing = null;
+  if (!seat.held) return null;
   const fit = after && !refused.has(after.play) && !(stopped && after.advert.restricted);
   return fit ? after : prepared(0);
 }
@@ -173,12 +188,13 @@ async function resumed() {
 // What the server says meanwhile ------------------------------------------------------------------------------------
 
 function listen() {
-  const source = new EventSource("/display/events");
+  const source = new EventSource(`/display/events?page=${seat.page}`);
   source.addEventListener("campaign", (event) => {
     plays.flush();
     if (JSON.parse(event.data).version !== manifest?.version) renew();
   });
   source.addEventListener("camera", (event) => camera(JSON.parse(event.data)));
+  source.addEventListener("seat", (event) => seat.told(JSON.parse(event.data)));
   source.addEventListener("stop", (event) => {
     const told = JSON.parse(event.data);
     refused.add(told.play);
@@ -209,6 +225,25 @@ document.getElementById("object").addEventListener("click", async () => {
   }
 });
 
+// One page plays; this one may have to wait for it -------------------------------------------------------------------
+
+/** Wait until this page is the one that plays. Whoever is there may have it take over. */
+async function seated() {
+  let waits = false;
+  let take = false;
+  const button = document.getElementById("take");
+  while (!(await seat.claim({ waits, take }))) {
+    waits = true;
+    document.documentElement.dataset.waits = "yes";
+    take = await Promise.race([
+      wait(AGAIN).then(() => false),
+      new Promise((resolve) => (button.onclick = () => resolve(true))),
+    ]);
+  }
+  if (take) await wait(400); // for the other one to put its last play away
+  delete document.documentElement.dataset.waits;
+}
+
 let asleep = 0;
 addEventListener("pointermove", () => {
   document.body.classList.add("awake");
@@ -225,6 +260,7 @@ async function run() {
   await plays.ready();
   listen();
   plays.keepSending();
+  await seated();
   setInterval(() => playing && plays.tick(playing.id, playing.shown()), 1000);
   while (!manifest) {
     const told = await campaign();
@@ -235,6 +271,11 @@ async function run() {
   let slot = before ? await show(before.slot, before.before, before.startedAt) : await prepared(0);
   for (;;) {
     try {
+      if (!seat.held) {
+        stage.clear();
+        await seated();
+        slot = await prepared(0);
+      }
       slot = slot ? await show(slot) : (await wait(1000), await prepared(0));
     } catch (error) {
       console.error(error);

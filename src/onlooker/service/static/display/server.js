@@ -1,6 +1,6 @@
 // Asking the server, with an end to patience.
 
-/** JSON for a request; throws where the answer is no success or does not come within `ms`. */
+/** JSON for a request; throws where the answer is no success (with its `status`) or does not come within `ms`. */
 export async function ask(method, path, body, ms) {
   const headers = { Accept: "application/json", ...(body ? { "Content-Type": "application/json" } : {}) };
   const answer = await fetch(path, {
@@ -10,7 +10,7 @@ export async function ask(method, path, body, ms) {
     signal: AbortSignal.timeout(ms),
     cache: "no-store",
   });
-  if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+  if (!answer.ok) throw Object.assign(new Error(`the server answered ${answer.status}`), { status: answer.status });
   return answer.status === 204 ? null : answer.json();
 }
 

@@ -40,6 +40,12 @@ export class Stage {
     }
     if (before && before !== layer) setTimeout(() => before.remove(), fade + 100);
   }
+
+  /** Nothing but the slate. */
+  clear() {
+    this.#root.replaceChildren();
+    this.#shown = null;
+  }
 }
 
 async function image(layer, address) {

@@ -12,6 +12,7 @@ const SHELL = [
   "/static/display/main.js",
   "/static/display/media.js",
   "/static/display/plays.js",
+  "/static/display/seat.js",
   "/static/display/server.js",
   "/static/display/stage.js",
   "/notice/qr.svg",
