@@ -1,11 +1,17 @@
+import json
+import shutil
 from collections import Counter
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from onlooker.datasets.split import read_split
+from onlooker.jobs.objects import open_store
 from tests.cli.conftest import Run
 from tests.datasets.pictures import photograph, save
+from tests.jobs.conftest import _bucket, amazon, bucket, seaweed  # noqa: F401 (fixtures)
 
 
 @pytest.fixture
@@ -58,3 +64,88 @@ def test_a_folder_that_is_not_there_is_an_error(run: Run) -> None:
     found = run("data", "split", "nowhere", "--output", "split.csv")
     assert found.code == 2
     assert found.err == "onlooker: nowhere: no such folder or CSV file of labelled faces; check the path\n"
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder ``src`` of three pictures, one of which is not what its name says."""
+    folder = tmp_path / "src"
+    (folder / "sub").mkdir(parents=True)
+    save(folder, "true.jpg", photograph(0))
+    photograph(1).save(folder / "sub" / "b.png")
+    photograph(2).save(folder / "liar.jpg", "WEBP")
+    return Path("src")
+
+
+LIAR = "not what their names say: 1\n  liar.jpg: its content is WEBP\n"
+
+
+def test_pictures_are_converted_reported_and_not_done_twice(run: Run, pictures: Path) -> None:
+    found = run("data", "convert", pictures, "dst", "--report", "new/report.json")
+    assert (found.code, found.out) == (0, "3 pictures: 2 converted, 1 already fine, 0 failed\n")
+    assert found.err == LIAR
+    told = json.loads(Path("new/report.json").read_text(encoding="utf-8"))
+    assert [(p["source"], p["target"]) for p in told["pictures"]] == [
+        ("liar.jpg", "liar.jpg"),
+        ("true.jpg", "true.jpg"),
+        ("sub/b.png", "sub/b.jpg"),
+    ]
+    again = run("data", "convert", pictures, "dst", "--report", "report.csv")
+    assert again.out == "3 pictures: 2 converted, 1 already fine, 0 failed; 3 of them done before\n"
+    assert Path("report.csv").read_text(encoding="utf-8").startswith("source,target,state,format,lies,note,earlier\n")
+
+
+def test_a_broken_picture_is_said_and_the_exit_code_is_2(run: Run, pictures: Path, tmp_path: Path) -> None:
+    for i in range(22):
+        (tmp_path / "src" / f"z{i:02}.png").touch()
+    (tmp_path / "src" / "notes.txt").touch()
+    found = run("data", "convert", pictures, "dst")
+    assert found.code == 2
+    assert found.out == "25 pictures: 2 converted, 1 already fine, 22 failed; 1 other file left alone\n"
+    assert "failed: 22\n  z00.png: the file is empty (0 bytes)" in found.err
+    assert found.err.endswith("  and 2 more; --report FILE lists them all\n")
+    assert Path("dst/sub/b.jpg").is_file()
+
+
+@pytest.mark.parametrize("target", ["src", "src/within", "."])
+def test_a_target_within_the_source_or_about_it_is_refused(run: Run, pictures: Path, target: str) -> None:
+    found = run("data", "convert", pictures, target)
+    assert (found.code, found.out) == (2, "")
+    assert found.err == f"onlooker: {target}: one of the two folders lies in the other; name a folder beside src\n"
+
+
+@pytest.mark.parametrize("address", ["s3://pictures/faces", "s3://pictures"])
+def test_pictures_are_converted_into_a_bucket(run: Run, pictures: Path, bucket: str, address: str) -> None:  # noqa: F811
+    store = open_store(f"s3://{bucket}")
+    found = run("data", "convert", pictures, address)
+    assert (found.code, found.out) == (0, "3 pictures: 2 converted, 1 already fine, 0 failed\n")
+    prefix = "faces/" if address.endswith("faces") else ""
+    keys = [info.key for info in store.list()]
+    assert sorted(keys) == sorted(
+        prefix + name for name in (".onlooker-convert/journal.json", "liar.jpg", "sub/b.jpg", "true.jpg")
+    )
+    stored = store.get(f"{prefix}true.jpg")
+    assert stored.data == Path("src/true.jpg").read_bytes()
+    assert stored.info.content_type == "image/jpeg"
+    with Image.open(BytesIO(store.get(f"{prefix}liar.jpg").data)) as image:
+        assert image.format == "JPEG"
+    store.delete(f"{prefix}sub/b.jpg")
+    again = run("data", "convert", pictures, address + "/")
+    assert again.out == "3 pictures: 2 converted, 1 already fine, 0 failed; 2 of them done before\n"
+    assert store.head(f"{prefix}sub/b.jpg") is not None
+
+
+def test_a_bucket_that_is_not_there_is_one_sentence(run: Run, pictures: Path, bucket: str) -> None:  # noqa: F811
+    del bucket
+    found = run("data", "convert", pictures, "s3://not-there/faces")
+    assert (found.code, found.out) == (2, "")
+    assert found.err == "onlooker: s3://not-there: there is no such bucket; create it or name another\n"
+
+
+def test_a_name_that_no_bucket_takes_fails_alone(run: Run, pictures: Path, bucket: str) -> None:  # noqa: F811
+    del bucket
+    shutil.copyfile("src/true.jpg", b"src/\xff.jpg")
+    found = run("data", "convert", pictures, "s3://pictures/odd")
+    assert found.code == 2
+    assert found.out == "4 pictures: 2 converted, 1 already fine, 1 failed\n"
+    assert "  \\udcff.jpg: its key would be no Unicode text of up to 1024 bytes; rename it\n" in found.err

@@ -1,16 +1,107 @@
-"""``onlooker data``: labelled data."""
+"""``onlooker data``: pictures and labelled faces, from files of any kind to a split."""
 
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from onlooker.cli.options import progress
 
+if TYPE_CHECKING:
+    from onlooker.datasets.convert import Report
+
+SHOWN = 20
+"""Findings of one kind that are printed; a report or JSON lists them all."""
+
 
 @click.group(name="data")
 def command() -> None:
-    """Work on labelled faces."""
+    """Work on pictures and labelled faces."""
+
+
+@command.command(name="convert")
+@click.argument("source", type=click.Path(path_type=Path), metavar="SRC")
+@click.argument("destination", metavar="DST")
+@click.option(
+    "--quality",
+    type=click.IntRange(1, 100),
+    default=92,
+    show_default=True,
+    metavar="Q",
+    help="Of the JPEG files that are encoded anew.",
+)
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Threads.  [default: one a core]")
+@click.option(
+    "--report",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Also write what became of each picture there: .csv, or else JSON.",
+)
+def convert(source: Path, destination: str, quality: int, workers: int | None, file: Path | None) -> None:
+    """Make every picture in SRC a real JPEG file in DST, a folder or s3://bucket/prefix.
+
+    The content is converted, never renamed: upright by its EXIF orientation, in sRGB by its colour profile, what is
+    transparent on white. A true, upright sRGB JPEG is copied byte for byte. Folders stay as they are. Run again, it
+    goes on where it ended and does what has changed since. A picture that cannot be read is reported and the others
+    are done; the exit code is then 2.
+    """
+    from onlooker.cli.targets import open_target
+    from onlooker.datasets import convert as work
+
+    with open_target(destination, source) as target:
+        planned = work.plan(source, {name: entry.target for name, entry in work.recall(target).items()})
+        with progress("converting", len(planned.names)) as step:
+            report = work.convert(planned, target, quality=quality, workers=workers, progress=step)
+    if file is not None:
+        _write(file, report.to_csv() if file.suffix.lower() == ".csv" else report.to_json())
+    click.echo(_summary(report))
+    lying = [f"{_shown(e.source)}: {e.note.partition(';')[0]}" for e in report.entries if e.lies]
+    _list("not what their names say", lying)
+    failed = [f"{_shown(e.source)}: {e.note}" for e in report.entries if e.state == "failed"]
+    _list("failed", failed)
+    if failed:
+        raise click.exceptions.Exit(2)
+
+
+def _summary(report: "Report") -> str:
+    counts, earlier = report.counts, sum(entry.earlier for entry in report.entries)
+    parts = [f"{counts[state]:,} {state}" for state in ("converted", "already fine", "failed")]
+    text = f"{_count(len(report.entries), 'picture')}: {', '.join(parts)}"
+    if earlier:
+        text += f"; {earlier:,} of them done before"
+    return text + (f"; {_count(len(report.left_alone), 'other file')} left alone" if report.left_alone else "")
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")
+
+
+def _list(title: str, lines: list[str]) -> None:
+    """The first of some findings, on standard error."""
+    if not lines:
+        return
+    click.echo(f"{title}: {len(lines):,}", err=True)
+    for line in lines[:SHOWN]:
+        click.echo(f"  {line}", err=True)
+    if len(lines) > SHOWN:
+        click.echo(f"  and {len(lines) - SHOWN:,} more; --report FILE lists them all", err=True)
+
+
+def _shown(name: str) -> str:
+    """A file's name as it may be printed, whatever bytes it is made of."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def _write(path: Path, text: str) -> None:
+    from onlooker.core.errors import InputError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); name another file") from None
 
 
 @command.command(name="split")

@@ -35,6 +35,7 @@ from PIL import (  # noqa: F401 (each registers its format; left to Pillow, thre
 
 from onlooker.core.errors import PictureError
 from onlooker.core.faces import Picture8
+from onlooker.media.colour import from_lab, to_srgb
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +91,12 @@ class Picture:
     orientation: int = 1
     data: bytes = field(default=b"", repr=False)
     pixels: Picture8 | None = field(default=None, repr=False)
+    format: str = ""
+    """One of ``FORMATS``: what the content is, whatever the file is called."""
+    mode: str = "RGB"
+    """Pillow's name of how the file holds colour: RGB, L, CMYK, P ..."""
+    profile: bytes | None = field(default=None, repr=False)
+    """The ICC profile of its colours, where it has one."""
 
     @classmethod
     def open(cls, source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> "Picture":
@@ -105,9 +112,10 @@ class Picture:
                     f"{max_pixels / 1e6:.0f}; make it smaller first"
                 )
             orientation = _orientation(image, data)
+            form, mode, profile = image.format or "", image.mode, image.info.get("icc_profile")
         if orientation >= 5:
             width, height = height, width
-        return cls(width, height, orientation, data)
+        return cls(width, height, orientation, data, format=form, mode=mode, profile=profile)
 
     @classmethod
     def of(cls, pixels: Any) -> "Picture":
@@ -115,16 +123,18 @@ class Picture:
         checked = to_pixels(pixels)
         return cls(checked.shape[1], checked.shape[0], pixels=checked)
 
-    def decode(self, scale: float = 1.0) -> Picture8:
+    def decode(self, scale: float = 1.0, *, srgb: bool = False, strict: bool = False) -> Picture8:
         """Upright RGB pixels ``(height, width, 3)``, at least ``scale`` (0 to 1) times the size of the file's picture.
 
-        A JPEG comes at the smallest of 1/8, 1/4, 1/2 and 1/1 that is enough, anything else whole.
+        A JPEG comes at the smallest of 1/8, 1/4, 1/2 and 1/1 that is enough, anything else whole. With ``srgb`` the
+        file's colour profile is applied; with ``strict`` a picture whose end is missing is a ``PictureError``, where
+        else it is decoded as far as it goes.
         """
         if self.pixels is not None:
             return self.pixels
         wanted = (math.ceil(self.width * scale), math.ceil(self.height * scale))
-        image, complete = self._load(wanted[::-1] if self.orientation >= 5 else wanted)
-        rgb = _to_rgb(image)
+        image, complete = self._load(wanted[::-1] if self.orientation >= 5 else wanted, strict=strict)
+        rgb = _to_rgb(to_srgb(_to_8bit_image(image)) if srgb else image)
         if self.orientation in _UPRIGHT:
             rgb = rgb.transpose(_UPRIGHT[self.orientation])
         pixels = np.asarray(rgb, dtype=np.uint8)
@@ -135,7 +145,14 @@ class Picture:
                 _check_rows(rows[::-1])
         return pixels
 
-    def _load(self, wanted: tuple[int, int]) -> tuple[Image.Image, bool]:
+    @property
+    def frames(self) -> int:
+        """Pictures in the file: over 1 for an animation or several pages, of which ``decode`` gives the first."""
+        with _open(self.data) as image:
+            # Photoshop's are layers, which its own flattened picture holds already.
+            return 1 if image.format == "PSD" else getattr(image, "n_frames", 1)
+
+    def _load(self, wanted: tuple[int, int], *, strict: bool) -> tuple[Image.Image, bool]:
         """The decoded image and whether all of its data was there."""
         lenient_before = _lenient.runs
         try:
@@ -151,6 +168,8 @@ class Picture:
                 return _draft(self.data, wanted), True
             except Exception as first:
                 cause = first
+            if strict:
+                raise PictureError(f"its data is damaged or ends early ({cause}); copy the file again") from cause
             _lenient.runs += 1
             before = ImageFile.LOAD_TRUNCATED_IMAGES
             ImageFile.LOAD_TRUNCATED_IMAGES = True
@@ -254,13 +273,23 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     """Any Pillow mode as 8-bit RGB; transparency becomes white."""
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
-    if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_to_8bit(np.asarray(image))).convert("RGB")
+    if image.mode == "LAB":
+        return from_lab(image)
+    image = _to_8bit_image(image)
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
         return Image.alpha_composite(white, rgba).convert("RGB")
     return image.convert("RGB")
+
+
+def _to_8bit_image(image: Image.Image) -> Image.Image:
+    """Grey of more than 8 bits as grey of 8; anything else as it is."""
+    if image.mode.startswith("I") or image.mode == "F":
+        narrow = Image.fromarray(_to_8bit(np.asarray(image)))
+        narrow.info["icc_profile"] = image.info.get("icc_profile")
+        return narrow
+    return image
 
 
 def _to_8bit(values: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[np.uint8]]:
