@@ -157,7 +157,7 @@ def test_visits_are_over_when_the_camera_is_lost(run: Run, clip: Path, monkeypat
     ("arguments", "says"),
     [
         (["nowhere.mp4"], "no such file"),
-        (["rtsp://u:secret@127.0.0.1:9/x"], "connection refused"),
+        (["rtsp://u:secret@127.0.0.1:9/x", "--no-wait"], "connection refused"),
         (["clip", "--model", "no.json"], "no.json"),
         (["clip", "--detector", "hawk"], "hawk"),
         (["clip", "--record", "film.odd"], "cannot be written"),

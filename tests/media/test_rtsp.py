@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from onlooker.core.errors import InputError
-from onlooker.media import video
-from onlooker.media.video import Event, frames
+from onlooker.media.video import Event, frames, patience
 
 pytest.importorskip("av", reason="video needs the extra [video]")
 
@@ -50,7 +49,7 @@ def camera(port: int) -> Iterator["subprocess.Popen[str]"]:
 
 
 def test_a_camera_that_is_killed_is_noticed_and_found_again(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(video, "RETRY_SECONDS", (0.2,))
+    monkeypatch.setattr(patience, "RETRY_SECONDS", (0.2,))
     told: list[Event] = []
     with camera(port) as first:
         stream = frames(f"rtsp://user:secret@127.0.0.1:{port}/camera", told=told.append)

@@ -1,14 +1,11 @@
 import gc
-import subprocess
 import sys
 import threading
-import time
 import wave
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,9 +13,10 @@ from PIL import Image
 
 from onlooker.core.errors import InputError
 from onlooker.media import video
-from onlooker.media.overlay import to_jpeg
-from onlooker.media.video import Clock, Event, Frame, frames
+from onlooker.media.video import Clock, Frame, frames
+from onlooker.media.video.decoding import upright
 from tests.media.films import counted, film, number_of
+from tests.media.tools import Hand, handles
 
 av = pytest.importorskip("av", reason="video needs the extra [video]")
 
@@ -27,31 +25,6 @@ av = pytest.importorskip("av", reason="video needs the extra [video]")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten frames at 25 a second."""
     return film(tmp_path_factory.mktemp("film") / "ten.mp4", counted(10))
-
-
-class Hand:
-    """A clock moved by hand."""
-
-    def __init__(self) -> None:
-        self.time = 100.0
-        self.slept: list[float] = []
-
-    @property
-    def clock(self) -> Clock:
-        return Clock(lambda: self.time, self.sleep)
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.time += seconds
-
-
-def handles() -> int:
-    """Open files and sockets of this process."""
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
-def threads() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name.startswith("onlooker-video")]
 
 
 # Files ----------------------------------------------------------------------------------------------------------------
@@ -130,7 +103,7 @@ def test_a_telephone_held_upright_gives_upright_frames() -> None:
     sideways = np.zeros((4, 6, 3), np.uint8)
     sideways[0, :, 0] = 255  # the top row, which a turn to the left brings to the left
     turned = SimpleNamespace(width=6, height=4, rotation=90, to_ndarray=lambda **_: sideways)
-    pixels = video._pixels(turned, 1920)  # type: ignore[arg-type]
+    pixels = upright(turned, 1920)  # type: ignore[arg-type]
     assert pixels.shape == (6, 4, 3)
     assert (pixels[:, 0, 0] == 255).all()
 
@@ -201,6 +174,12 @@ def test_what_cannot_be_opened_is_said_in_one_sentence(
     assert "secret" not in str(error.value)
 
 
+def test_what_waiting_does_not_mend_is_said_at_once_even_by_who_waits() -> None:
+    for source in ("gopherhole://127.0.0.1/x", "nowhere.mp4", "873"):
+        with pytest.raises(InputError):
+            next(frames(source, wait=True, clock=Hand().clock))
+
+
 def test_without_the_extra_it_says_what_to_install(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(InputError, match=r"pip install 'onlooker\[video\]'"):
@@ -251,153 +230,3 @@ def test_sources_that_go_by_a_name_need_no_decoder(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(video.NAMED, "wall", wall)
     monkeypatch.setitem(sys.modules, "av", None)
     assert [f.at for f in frames("wall", clock=Hand().clock)] == [100.0]
-
-
-# Live sources ---------------------------------------------------------------------------------------------------------
-
-
-class Camera:
-    """A network camera: motion JPEG over HTTP, as many sell it. It can fall silent, hang up, go away and come back."""
-
-    def __init__(self, port: int = 0) -> None:
-        camera = self
-        self.silent = threading.Event()
-        self.ended = threading.Event()
-        self.sending = threading.Condition()
-        self.sent = 0
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.send_response(200)
-                self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
-                self.end_headers()
-                number = 0
-                try:
-                    while not camera.ended.is_set():
-                        if not camera.silent.is_set():
-                            jpeg = to_jpeg(Image.fromarray(counted(30)[number % 30]))
-                            self.wfile.write(
-                                b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(jpeg)
-                            )
-                            self.wfile.write(jpeg + b"\r\n")
-                            number += 1
-                            with camera.sending:
-                                camera.sent += 1
-                                camera.sending.notify_all()
-                        camera.ended.wait(0.01)
-                except OSError:
-                    pass
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self.port = self._server.server_address[1]
-        self.url = f"http://user:secret@127.0.0.1:{self.port}/video"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        self._thread.start()
-
-    def wait_for(self, frames: int) -> None:
-        """Wait until it has sent that many more."""
-        with self.sending:
-            target = self.sent + frames
-            assert self.sending.wait_for(lambda: self.sent >= target, timeout=30)
-
-    def gone(self) -> None:
-        self.ended.set()
-        self._server.shutdown()
-        self._server.server_close()
-
-
-@pytest.fixture
-def camera(monkeypatch: pytest.MonkeyPatch) -> Iterator[Camera]:
-    monkeypatch.setattr(video, "RETRY_SECONDS", (0.05, 0.1))
-    monkeypatch.setattr(video, "SILENT_SECONDS", 0.5)
-    camera = Camera()
-    yield camera
-    camera.gone()
-
-
-def test_a_live_source_gives_the_newest_frame_and_says_what_was_passed_over(camera: Camera) -> None:
-    stream = frames(camera.url)
-    first = next(stream)
-    camera.wait_for(12)  # busy elsewhere, while the camera goes on
-    second, third = next(stream), next(stream)
-    stream.close()
-    assert (first.number, first.at, second.number) == (0, 0.0, 1)
-    assert second.dropped >= 5
-    assert third.dropped < second.dropped
-    assert first.at < second.at < third.at
-
-
-@pytest.mark.parametrize("how", ["silent", "gone"])
-def test_a_camera_that_dies_is_noticed_and_opened_again_when_it_is_back(camera: Camera, how: str) -> None:
-    told: list[Event] = []
-    stream = frames(camera.url, told=told.append)
-    before = next(stream)
-    again: list[Camera] = []
-    if how == "silent":
-        camera.silent.set()
-        threading.Timer(1.0, camera.silent.clear).start()
-    else:
-        camera.gone()
-        threading.Timer(0.6, lambda: again.append(Camera(camera.port))).start()
-    try:
-        frame = next(stream)
-        while told[-1].kind != "back":
-            frame = next(stream)
-        kinds = [event.kind for event in told]
-        assert kinds[:2] == ["opened", "lost"]
-        assert kinds[-1] == "back"
-        assert set(kinds[2:-1]) <= {"failed"}
-        assert frame.at > before.at
-        assert "secret" not in repr(told)
-    finally:
-        stream.close()
-        for other in again:
-            other.gone()
-
-
-def test_a_live_source_leaves_neither_thread_nor_socket(camera: Camera) -> None:
-    list(zip(range(2), frames(camera.url), strict=False))
-    gc.collect()
-    before, running = handles(), threads()
-    stream = frames(camera.url)
-    next(stream)
-    assert threads() != running
-    stream.close()
-    assert threads() == running
-    # The server in this very process closes its end a moment later.
-    deadline = time.monotonic() + 10
-    while handles() > before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert handles() <= before
-
-
-def test_an_interpreter_that_ends_with_a_camera_open_ends(camera: Camera) -> None:
-    code = "import sys; from onlooker.media.video import frames; s = frames(sys.argv[1]); print(next(s).number)"
-    done = subprocess.run(
-        [sys.executable, "-c", code, camera.url], capture_output=True, timeout=30, text=True, check=False
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
-
-
-def test_a_camera_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """FFmpeg's test picture in place of a driver: the same way through the code, sizes refused on the way."""
-    asked = []
-    opening = av.open
-
-    def refusing(name: str, **options: Any) -> Any:
-        asked.append(options.get("options"))
-        if options.get("options"):
-            raise av.error.ArgumentError(22, "Invalid argument")
-        return opening(name, **options)
-
-    monkeypatch.setattr(video, "_device", lambda *_: ("lavfi", "testsrc=size=320x240:rate=50"))
-    monkeypatch.setattr(av, "open", refusing)
-    told: list[Event] = []
-    stream = frames(0, told=told.append)
-    assert next(stream).pixels.shape == (240, 320, 3)
-    stream.close()
-    assert [event.text for event in told] == ["camera 0: 320 x 240"]
-    assert asked == [{"video_size": "1280x720", "framerate": "30"}, None]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from onlooker.cli.confidence import confidence_option
+
 if TYPE_CHECKING:
     from onlooker.watcher import Watcher
 
@@ -39,6 +41,12 @@ MIN_FACE = 32.0
     type=click.FloatRange(min=0, min_open=True),
     metavar="N",
     help="End after that much of the source.",
+)
+@click.option(
+    "--wait/--no-wait",
+    default=True,
+    show_default=True,
+    help="Try an address at which nobody answers yet until somebody does, or end at once.",
 )
 @click.option("--loop", is_flag=True, help="Start a file again at its end, as a camera that never ends.")
 @click.option(
@@ -76,11 +84,13 @@ MIN_FACE = 32.0
     metavar="CARD",
     help="Card (.json) of a model of your own, as `onlooker export` writes it.",
 )
+@confidence_option
 def command(
     source: str,
     kind: str,
     every: float,
     seconds: float | None,
+    wait: bool,
     loop: bool,
     pace: bool | None,
     record: Path | None,
@@ -89,11 +99,13 @@ def command(
     detector: str,
     min_face: float,
     model: Path | None,
+    confidence: float | None,
 ) -> None:
     """Follow the faces in SOURCE: how many, since when, how old, and whether they look.
 
     SOURCE is a camera's number (0 is the first), an address (rtsp://user:password@host/path, http://...), a video file
-    or a GIF, or `demo`: people composed from the sample portraits. A camera that is lost is opened again until Ctrl-C.
+    or a GIF, or `demo`: people composed from the sample portraits. A network camera that does not answer, and any
+    camera that is lost, is tried again until Ctrl-C.
     Frames stay in memory; a face has a random id while it is in sight, and nothing of it is kept.
     """
     from onlooker.cli.watching import Lines, Session, Table
@@ -103,7 +115,7 @@ def command(
     demo.register()
     paced = pace if pace is not None else (kind == "table" or loop or preview) and record is None
     live = paced or not Path(source).is_file()
-    watcher = _watcher(detector, min_face, model, count_only=count_only, live=live)
+    watcher = _watcher(detector, min_face, model, confidence, count_only=count_only, live=live)
     with ExitStack() as stack:
         stack.enter_context(_terminable())
         view = Lines(every) if kind == "jsonl" else stack.enter_context(Table())
@@ -119,7 +131,7 @@ def command(
             page = stack.enter_context(Preview())
             click.echo(f"what the camera sees is at {page.url}", err=True)
             session.preview(page)
-        stream = stack.enter_context(closing(frames(source, loop=loop, pace=paced, told=session.told)))
+        stream = stack.enter_context(closing(frames(source, loop=loop, pace=paced, wait=wait, told=session.told)))
         try:
             session.run(stream, seconds)
         finally:
@@ -127,12 +139,14 @@ def command(
     click.echo(session.summary(), err=True)
 
 
-def _watcher(detector: str, min_face: float, model: Path | None, *, count_only: bool, live: bool) -> "Watcher":
+def _watcher(
+    detector: str, min_face: float, model: Path | None, confidence: float | None, *, count_only: bool, live: bool
+) -> "Watcher":
     from onlooker.attributes.estimator import FaceEstimator
     from onlooker.detection.choose import choose_detector
     from onlooker.watcher import Watcher
 
-    estimator = None if count_only else FaceEstimator(model)
+    estimator = None if count_only else FaceEstimator(model, confidence=confidence)
     return Watcher(choose_detector(detector), estimator, min_face=min_face, live=live)
 
 

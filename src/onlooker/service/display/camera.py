@@ -137,7 +137,7 @@ def main() -> None:
 
         register()
         source = task.source
-        watch.run(frames(source, loop=task.loop, pace=True, told=watch.told), watcher)
+        watch.run(frames(source, loop=task.loop, pace=True, wait=True, told=watch.told), watcher)
         wire.say(Source("ended", f"{source}: has ended; with --loop it begins again"))
     except OnlookerError as error:
         wire.say(Source("refused", str(error)))
