@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from onlooker.attributes import crop
 from onlooker.attributes.estimator import FaceEstimator
-from onlooker.core.demographics import age_quantile
+from onlooker.core.demographics import age_interval, age_quantile
 from onlooker.core.faces import Floats, Picture8
 from onlooker.datasets import labelled
 from onlooker.datasets.split import part_files
@@ -45,7 +45,7 @@ def main() -> None:
     part = labelled.select(labelled.read(parser.parse_args().utkface).faces, part_files(SPLIT, "validation"))
     faces = list(part)[::3]
     estimator = FaceEstimator()
-    tail = estimator.calibration.interval_tail
+    tails = estimator.tails
     rng = np.random.default_rng(0)
     names = ("one view", "fused, as shown", "geometric mean", "as if independent")
     rows: dict[str, list[tuple[float, float, float]]] = {name: [] for name in names}
@@ -54,15 +54,15 @@ def main() -> None:
         pixels = Picture.open(face.path).decode()
         views, heights = zip(*(view(pixels, estimator.crop_size, rng) for _ in range(VIEWS)), strict=True)
         read = estimator.estimate(views)
-        fusion = Fusion(tail=tail)
+        fusion = Fusion(tails=tails)
         for k in range(VIEWS):
             weight = view_weight(heights[k], 0, 0, 100)
             known = fusion.add(read.age_distribution[k], float(read.p_female[k]), weight=weight, at=0.1 * k)
         rows["one view"].append((float(read.age[0]), float(read.age_low[0]), float(read.age_high[0])))
         rows["fused, as shown"].append((known.age, known.age_low, known.age_high))
         logs = np.log(read.age_distribution + 1e-6)
-        rows["geometric mean"].append(interval(logs.mean(axis=0), tail))
-        rows["as if independent"].append(interval(logs.sum(axis=0), tail))
+        rows["geometric mean"].append(interval(logs.mean(axis=0), tails))
+        rows["as if independent"].append(interval(logs.sum(axis=0), tails))
         genders.append(((read.p_female[0] >= 0.5) != bool(face.female), (known.p_female >= 0.5) != bool(face.female)))
     true = np.array([face.age for face in faces], dtype=np.float64)
     print(f"{len(faces)} faces, {VIEWS} views each")
@@ -71,11 +71,11 @@ def main() -> None:
     print("wrong genders: {:.1%} of one view, {:.1%} of the fused".format(*np.mean(genders, axis=0)))
 
 
-def interval(logs: NDArray[np.floating], tail: float) -> tuple[float, float, float]:
+def interval(logs: NDArray[np.floating], tails: NDArray[np.float64]) -> tuple[float, float, float]:
     """Median and interval of a distribution given by its logarithms, up to a constant."""
     pmf = np.exp(logs - logs.max())
     pool: Floats = np.asarray(pmf / pmf.sum(), dtype=np.float32)
-    middle, low, high = age_quantile(np.tile(pool, (3, 1)), np.array([0.5, 0.5 - tail, 0.5 + tail]))
+    middle, low, high = age_quantile(pool[None], 0.5)[0], *(end[0] for end in age_interval(pool[None], tails))
     return float(middle), float(low), float(high)
 
 

@@ -20,7 +20,7 @@ from onlooker.datasets import labelled
 from onlooker.datasets.split import part_files
 from onlooker.evaluation.metrics import Answers, measure
 from onlooker.evaluation.run import main_face
-from onlooker.models.cards import Calibration
+from onlooker.models.calibration import Calibration
 from onlooker.testing import FixedEstimator
 from onlooker.training.config import TrainConfig
 from onlooker.training.fit import undo_oversampling
@@ -60,7 +60,7 @@ def answer(
 def show(name: str, network: FaceNetwork, sets: dict[str, Labelled], *, mirror: bool) -> None:
     row = name.ljust(38)
     for crops, ages, females in sets.values():
-        read = calibrated(*answer(network, crops, mirror=mirror), Calibration(0.9, 0.45, 1.0))
+        read = calibrated(*answer(network, crops, mirror=mirror), Calibration(0.9, 1.0, (0,), (0.9,), ((0.45,),)))
         said = [np.asarray(v, np.float64) for v in (read.age, read.age_low, read.age_high, read.p_female)]
         metrics = measure(Answers(ages, females, *said))
         row += f" | {metrics.mae.value:5.2f}, {metrics.class_macro_recall.value:.1%}"

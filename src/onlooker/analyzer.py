@@ -70,12 +70,14 @@ class Analyzer:
     min_face   height in pixels of the smallest face looked for (and never under 2 % of the longer side)
     min_score  least score of a face that is reported, 0 to 1
     max_faces  how many faces of a picture are read, the largest first; by default all of them
+    confidence share of ages that an age's interval holds, 0.5 to 0.99; the default is the model card's (0.9)
     aligned    a picture is one face crop already (UTKFace's form), so none is looked for
     workers    threads that pictures are spread over in ``batch`` and ``stream``; by default one a processor core
 
     A worker uses one thread, so ``workers`` bounds the threads in all; the answers do not depend on it. May be shared
-    by threads. Raises ``ModelError`` where a model is missing or corrupt, and ``ValueError`` where ``max_faces`` is
-    under 1.
+    by threads. Raises ``ModelError`` where a model is missing or corrupt, ``InputError`` where its card knows no such
+    interval, and ``ValueError`` where ``max_faces`` is under 1, or ``confidence`` comes with an estimator that is made
+    already.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Analyzer:
         min_face: float = MIN_FACE,
         min_score: float = MIN_SCORE,
         max_faces: int | None = None,
+        confidence: float | None = None,
         aligned: bool = False,
         workers: int | None = None,
         max_pixels: int = MAX_PIXELS,
@@ -95,7 +98,12 @@ class Analyzer:
         # Crops that are given need no detector, so none has to be there.
         needs = None if aligned and isinstance(detector, str) else detector
         self.detector = choose_detector(needs) if isinstance(needs, str) else needs
-        self.estimator = FaceEstimator(estimator) if estimator is None or isinstance(estimator, Path) else estimator
+        if estimator is None or isinstance(estimator, Path):
+            self.estimator: Estimator = FaceEstimator(estimator, confidence=confidence)
+        elif confidence is None:
+            self.estimator = estimator
+        else:
+            raise ValueError("confidence belongs to the estimator: name it where that is made, or pass its card here")
         self.min_face = min_face
         self.min_score = min_score
         self.max_faces = max_faces

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from onlooker.analyzer import Analyzer
 from onlooker.attributes import crop
@@ -22,7 +23,7 @@ from onlooker.detection import quality
 from onlooker.detection.locate import CANDIDATE_SCORE, detection_scale, search
 from onlooker.media.video import Frame
 from onlooker.tracking.facing import Facing
-from onlooker.tracking.fusion import DEFAULT_TAIL, Fused, Fusion, view_weight
+from onlooker.tracking.fusion import DEFAULT_TAILS, Fused, Fusion, view_weight
 from onlooker.tracking.near import look_near
 from onlooker.tracking.tracker import Track, Tracker
 
@@ -174,7 +175,7 @@ class Watcher:
     ) -> None:
         self._detector, self._estimator = detector, estimator
         self._min_face, self._search_every, self._live = min_face, search_every, live
-        self._tail = _tail(estimator)
+        self._tails = _tails(estimator)
         self._tracker = Tracker()
         self._people: dict[str, _Person] = {}
         self._searched = -math.inf
@@ -241,7 +242,7 @@ class Watcher:
             return
         angles = quality.pose(np.stack([track.landmarks for track in here])).tolist()
         for track, pose in zip(here, angles, strict=True):
-            person = self._people.setdefault(track.id, _Person(Facing(), Fusion(tail=self._tail)))
+            person = self._people.setdefault(track.id, _Person(Facing(), Fusion(tails=self._tails)))
             person.pose = Pose(*pose)
             person.facing.update(person.pose.yaw, person.pose.pitch, at)
 
@@ -302,7 +303,6 @@ def _promise(track: Track, person: _Person) -> float:
     return view_weight(track.height, person.pose.yaw, person.pose.pitch, 100.0)
 
 
-def _tail(estimator: Estimator | None) -> float:
-    """The share to either side of the median that the estimator's own interval takes in."""
-    calibration = getattr(estimator, "calibration", None)
-    return DEFAULT_TAIL if calibration is None else float(calibration.interval_tail)
+def _tails(estimator: Estimator | None) -> NDArray[np.float64]:
+    """How far from the median the estimator's own interval takes each age in."""
+    return np.asarray(getattr(estimator, "tails", DEFAULT_TAILS), dtype=np.float64)

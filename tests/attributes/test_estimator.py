@@ -12,7 +12,8 @@ from onlooker.core.faces import Picture8
 from onlooker.detection.choose import choose_detector
 from onlooker.detection.locate import locate
 from onlooker.media.images import Picture
-from onlooker.models.cards import Calibration, builtin_card
+from onlooker.models.calibration import Calibration
+from onlooker.models.cards import builtin_card
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def test_no_crop_gives_no_answer(estimator: FaceEstimator) -> None:
 def test_calibration_sets_the_interval_and_softens_the_gender() -> None:
     logits = np.zeros((1, N_AGES), np.float32)
     narrow, wide = (
-        calibrated(logits, np.array([2.0], np.float32), Calibration(0.9, tail, temperature))
+        calibrated(logits, np.array([2.0], np.float32), Calibration(0.9, temperature, (0,), (0.9,), ((tail,),)))
         for tail, temperature in ((0.25, 1.0), (0.45, 2.0))
     )
     assert narrow.age_high[0] - narrow.age_low[0] == pytest.approx(0.5 * N_AGES, abs=0.01)

@@ -9,9 +9,11 @@ from hypothesis.extra.numpy import arrays
 from onlooker.core.demographics import (
     AGE_CLASSES,
     GENDER_CONFIDENCE,
+    HALF_YEARS,
     N_AGES,
     Floats,
     age_class,
+    age_interval,
     age_quantile,
     gender_label,
     share_below,
@@ -149,3 +151,44 @@ def test_the_share_below_the_end_of_a_year_is_the_sum_up_to_it(distribution: Flo
     below = share_below(distribution, np.full(len(distribution), year + 0.5))
     cut = distribution[:, : year + 1].sum(axis=1) - (distribution[:, -1] / 2 if year == N_AGES - 1 else 0)
     assert below == pytest.approx(cut, abs=1e-5)
+
+
+@settings(max_examples=50)
+@given(distributions(), st.floats(0, 0.5))
+def test_an_interval_of_one_tail_reaches_from_quantile_to_quantile(rows: Floats, tail: float) -> None:
+    low, high = age_interval(rows, np.full(len(HALF_YEARS), tail))
+    median = age_quantile(rows, 0.5)
+    assert (low <= median).all()
+    assert (median <= high).all()
+    for ends, share in ((low, 0.5 - tail), (high, 0.5 + tail)):
+        # Where years of no probability lie between, every age among them is the quantile.
+        assert np.abs(share_below(rows, ends) - share).max() < 1e-3 or set(ends.tolist()) & {0.0, 100.0}
+
+
+@settings(max_examples=50)
+@given(distributions(), st.floats(0, 0.4), st.floats(0, 0.1))
+def test_a_wider_tail_gives_a_wider_interval(rows: Floats, tail: float, more: float) -> None:
+    tails = np.full(len(HALF_YEARS), tail)
+    (low, high), (lower, higher) = age_interval(rows, tails), age_interval(rows, tails + more)
+    assert (lower <= low + 1e-3).all()
+    assert (higher >= high - 1e-3).all()
+
+
+def test_no_tail_leaves_the_median_alone() -> None:
+    low, high = age_interval(certain(0, 40, 100), np.zeros(len(HALF_YEARS)))
+    assert low == pytest.approx([0, 40, 100], abs=0.01)
+    assert high == pytest.approx([0, 40, 100], abs=0.01)
+
+
+def test_a_tail_may_differ_by_age() -> None:
+    even = np.full((1, N_AGES), 1 / N_AGES, dtype=np.float32)
+    tails = np.where(HALF_YEARS < 50, 0.4, 0.1)
+    low, high = age_interval(even, tails)
+    assert low[0] == pytest.approx(50 - 0.4 * N_AGES, abs=0.01)
+    assert high[0] == pytest.approx(50 + 0.1 * N_AGES, abs=0.01)
+
+
+def test_an_interval_ends_at_the_first_age_that_is_not_held() -> None:
+    even = np.full((1, N_AGES), 1 / N_AGES, dtype=np.float32)
+    tails = np.where(HALF_YEARS > 80, 0.5, 0.1)  # the very old are always held, but nobody in between is
+    assert age_interval(even, tails)[1][0] == pytest.approx(60.1, abs=0.01)

@@ -164,9 +164,34 @@ def test_iterating_gives_the_rows_in_order() -> None:
     assert list(found) == [found.row(i) for i in range(3)]
 
 
+def named(p_female: list[float], **changed: Any) -> Faces:
+    """Faces of these probabilities of female that nothing else speaks against, but for what is ``changed`` of all."""
+    seen = clear(len(p_female), **changed)
+    return Faces(**{f.name: getattr(seen, f.name) for f in fields(Faces)} | {"p_female": p_female})
+
+
 def test_genders_are_named_only_where_they_are_sure() -> None:
-    assert faces().gender == ["male", None, "female"]
-    assert [face.gender for face in faces()] == ["male", None, "female"]
+    found = named([0.0, 0.5, 0.79, 0.8, 1.0])
+    assert found.gender == ["male", None, None, "female", "female"]
+    assert [face.gender for face in found] == found.gender
+
+
+@pytest.mark.parametrize(
+    ("doubt", "changed"),
+    [
+        ("young", {"age_distribution": np.eye(101)[[3]]}),
+        ("blurred", {"sharpness": [5]}),
+        ("dark", {"brightness": [1]}),
+        ("turned", {"pose": [[80, 0, 0]]}),
+        ("small", {"box": [[0, 0, 12, 12]]}),
+    ],
+)
+def test_no_gender_is_named_where_a_doubt_speaks_against_it(doubt: str, changed: dict[str, Any]) -> None:
+    found = named([0.0, 1.0], **changed)
+    assert found.doubts == [(doubt,)] * 2
+    assert found.gender == [None, None]
+    assert [face.gender for face in found] == [None, None]
+    assert found.p_female.tolist() == [0, 1]
 
 
 def test_a_dict_rounds_pixels_and_years_to_a_tenth_and_probabilities_to_a_thousandth() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from onlooker.core.errors import ModelError
-from onlooker.models.cards import WEIGHTS, Calibration, ModelCard, builtin_card, builtin_cards
+from onlooker.models.calibration import Calibration
+from onlooker.models.cards import WEIGHTS, ModelCard, builtin_card, builtin_cards
 
 REQUIRED: dict[str, Any] = {
     "name": "tiny",
@@ -34,7 +35,8 @@ def test_a_card_with_every_field_comes_back_as_it_was_saved(tmp_path: Path) -> N
         url="https://example.org/tiny.onnx",
         notes="none",
         input_size=112,
-        calibration=Calibration(interval_probability=0.9, interval_tail=0.44, gender_temperature=1.3),
+        calibration=Calibration(0.9, 1.3, (0, 50), (0.8, 0.9), ((0.3, 0.4), (0.35, 0.44)), "faces"),
+        fairness={"faces": {"race": {"A": {"mae": {"value": 4, "low": 3, "high": 5}}}}},
         scores={"faces": {"protocol": "all", "mae": 4.5, "n": 0}},
         path=tmp_path / "tiny.json",
     )
@@ -90,7 +92,7 @@ def test_a_folder_is_no_card(tmp_path: Path) -> None:
         pytest.param({k: v for k, v in REQUIRED.items() if k != "sha256"}, "'sha256'", id="a field missing"),
         pytest.param({**REQUIRED, "colour": "red"}, "'colour'", id="a field too many"),
         pytest.param({**REQUIRED, "path": "elsewhere"}, "'path'", id="a path of its own"),
-        pytest.param({**REQUIRED, "calibration": {"interval_tail": 0.4}}, "'interval_probability'", id="calibration"),
+        pytest.param({**REQUIRED, "calibration": {"interval_tail": 0.4}}, "'interval_tail'", id="calibration"),
         pytest.param({**REQUIRED, "calibration": [1, 2, 3]}, "mapping", id="calibration that is a list"),
         pytest.param([REQUIRED], "'list'", id="a list"),
         pytest.param(None, "'NoneType'", id="nothing"),
@@ -136,3 +138,13 @@ def test_every_card_of_the_package_is_complete_and_named_after_its_file() -> Non
 def test_an_unknown_name_is_refused_with_those_there_are() -> None:
     with pytest.raises(ModelError, match=r"no model is called 'yolo'; there are .*\byunet\b"):
         builtin_card("yolo")
+
+
+def test_lists_of_numbers_and_figures_stand_on_one_line(tmp_path: Path) -> None:
+    scores = {"faces": {"n": 3, "mae": {"value": 4.5, "low": -1.0, "high": 5.0}, "gone": None}}
+    calibration = Calibration(0.9, 1.0, (0, 50), (0.8, 0.9), ((0.3, 0.4), (0.35, 0.44)))
+    ModelCard(**REQUIRED, scores=scores, calibration=calibration, path=tmp_path / "tiny.json").save()
+    lines = [line.strip() for line in (tmp_path / "tiny.json").read_text(encoding="utf-8").splitlines()]
+    assert '"mae": {"value": 4.5, "low": -1.0, "high": 5.0},' in lines
+    assert "[0.3, 0.4]," in lines
+    assert '"probabilities": [0.8, 0.9],' in lines

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from onlooker.core.demographics import N_AGES, Floats, age_quantile
+from onlooker.core.demographics import HALF_YEARS, N_AGES, Floats, age_quantile
 from onlooker.tracking import fusion as rules
 from onlooker.tracking.fusion import Fused, Fusion, view_weight
 
@@ -97,7 +97,7 @@ def test_memory_does_not_grow_with_the_views() -> None:
     for k in range(500):
         fusion.add(ages(float(rng.uniform(10, 80))), 0.5, weight=float(rng.random()), at=k * STEP)
     held = [value for value in vars(fusion).values() if isinstance(value, np.ndarray)]
-    assert sum(array.nbytes for array in held) <= 8 * (N_AGES + 2) * rules.VIEWS
+    assert sum(array.nbytes for array in held) <= 8 * ((N_AGES + 2) * rules.VIEWS + len(HALF_YEARS))
 
 
 def test_large_frontal_and_sharp_views_count_most() -> None:

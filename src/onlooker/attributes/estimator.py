@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from onlooker.core.demographics import N_AGES, age_quantile
+from onlooker.core.demographics import N_AGES, age_interval, age_quantile
 from onlooker.core.errors import ModelError
 from onlooker.core.faces import Attributes, Floats, Picture8
 from onlooker.models import store
-from onlooker.models.cards import Calibration, ModelCard, builtin_card
+from onlooker.models.calibration import Calibration
+from onlooker.models.cards import ModelCard, builtin_card
 from onlooker.models.runtime import Session
 
 DEFAULT_MODEL = "face_v1"
@@ -20,9 +22,13 @@ _BATCH = 4
 
 class FaceEstimator:
     """Reads crops in the canonical frame. ``card`` names the network (default: the one that ships with the package);
-    ``threads`` bounds what one call uses. Raises ``ModelError`` where its file is missing or corrupt."""
+    ``threads`` bounds what one call uses; ``confidence`` is the share of ages that the interval holds (default: the
+    card's). Raises ``ModelError`` where its file is missing or corrupt, ``InputError`` where its card knows no such
+    interval."""
 
-    def __init__(self, card: ModelCard | Path | None = None, *, threads: int = 1) -> None:
+    def __init__(
+        self, card: ModelCard | Path | None = None, *, threads: int = 1, confidence: float | None = None
+    ) -> None:
         if card is None:
             card = builtin_card(DEFAULT_MODEL)
         elif isinstance(card, Path):
@@ -31,6 +37,8 @@ class FaceEstimator:
             raise ModelError(f"{card.name} is no age and gender model: its card has no calibration; name another card")
         self.card = card
         self.calibration = card.calibration
+        self.confidence = card.calibration.interval_probability if confidence is None else confidence
+        self.tails = card.calibration.tails_for(self.confidence)
         self.crop_size = card.input_size
         self._session = Session(store.require(card), threads=threads)
 
@@ -41,21 +49,26 @@ class FaceEstimator:
             out = self._session.run({"pixels": np.stack(crops[start : start + _BATCH])})
             ages.append(out["age"])
             genders.append(out["gender"])
-        return calibrated(np.concatenate(ages), np.concatenate(genders), self.calibration)
+        return calibrated(np.concatenate(ages), np.concatenate(genders), self.calibration, self.tails)
 
 
-def calibrated(age_logits: Floats, gender_logits: Floats, calibration: Calibration) -> Attributes:
+def calibrated(
+    age_logits: Floats, gender_logits: Floats, calibration: Calibration, tails: NDArray[np.float64] | None = None
+) -> Attributes:
     """Attributes from the network's logits ``(N, 101)`` and ``(N,)``.
 
-    The age is the distribution's median; its interval reaches to equal tails whose size was fitted so that it holds the
-    age with the stated probability (distributional conformal prediction, Chernozhukov, Wuethrich and Zhu, 2021).
+    The age is the distribution's median; its interval holds the ages that lie not too far out in it, and how far that
+    is was fitted for each age, so that the interval holds the stated share of people of that age (distributional
+    conformal prediction, Chernozhukov, Wuethrich and Zhu, 2021, made label-conditional after Vovk, 2012). ``tails``
+    are ``calibration.tails_for`` the share that is wanted, by default the calibration's own.
     """
     shifted = np.exp(age_logits - age_logits.max(axis=1, keepdims=True))
     distribution = shifted / shifted.sum(axis=1, keepdims=True)
+    low, high = age_interval(distribution, calibration.tails_for() if tails is None else tails)
     return Attributes(
         age_distribution=distribution,
         p_female=1 / (1 + np.exp(-gender_logits / calibration.gender_temperature)),
         age=age_quantile(distribution, 0.5),
-        age_low=age_quantile(distribution, 0.5 - calibration.interval_tail),
-        age_high=age_quantile(distribution, 0.5 + calibration.interval_tail),
+        age_low=low,
+        age_high=high,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from onlooker.cli.confidence import confidence_option
 from onlooker.cli.options import detector_options, progress
 
 if TYPE_CHECKING:
@@ -36,12 +37,14 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Also write each picture with its faces marked, as JPEG, below this folder.",
 )
+@confidence_option
 @detector_options
 def command(
     paths: tuple[str, ...],
     kind: str,
     output: str | None,
     annotate: Path | None,
+    confidence: float | None,
     detector: str,
     min_face: float,
     aligned: bool,
@@ -58,7 +61,8 @@ def command(
     from onlooker.cli.output import as_written, open_output
     from onlooker.cli.sources import annotated_path, expand, fetched, free_path
 
-    analyzer = Analyzer(detector, Path(model) if model else None, min_face=min_face, aligned=aligned, workers=workers)
+    card = Path(model) if model else None
+    analyzer = Analyzer(detector, card, min_face=min_face, confidence=confidence, aligned=aligned, workers=workers)
     started = time.monotonic()
     pictures = faces = failed = 0
     marked: dict[Path, str] = {}

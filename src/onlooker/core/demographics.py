@@ -15,6 +15,9 @@ Floats = NDArray[np.float32]
 N_AGES = 101
 """Years 0 to 100; older people are counted as 100."""
 
+HALF_YEARS = np.arange(0.0, N_AGES - 0.5, 0.5)
+"""Ages in years, ``(201,)``, between which everything about an age's distribution is linear."""
+
 GENDER_CONFIDENCE = 0.8
 """A gender is named only where its (calibrated) probability is at least this; below, it is undetermined."""
 
@@ -25,7 +28,10 @@ AGE_CLASSES = ("child", "adult", "old")
 
 
 def gender_label(p_female: float, confidence: float = GENDER_CONFIDENCE) -> Gender | None:
-    """``"female"``, ``"male"``, or ``None`` (undetermined) where neither reaches ``confidence`` (0.5 to 1)."""
+    """``"female"``, ``"male"``, or ``None`` (undetermined) where neither reaches ``confidence`` (0.5 to 1).
+
+    A face may be one that nobody should name a gender for, however sure: ``core.doubts`` says which.
+    """
     if p_female >= confidence:
         return "female"
     return "male" if 1.0 - p_female >= confidence else None
@@ -61,3 +67,34 @@ def share_below(distribution: Floats, age: NDArray[np.floating]) -> Floats:
     years = np.clip(np.asarray(age, dtype=np.float64), 0.0, N_AGES - 1.0) + 0.5
     covered = np.clip(years[:, None] - np.arange(N_AGES), 0.0, 1.0)
     return np.asarray((pmf * covered).sum(axis=1) / pmf.sum(axis=1), dtype=np.float32)
+
+
+def age_interval(distribution: Floats, tails: NDArray[np.floating]) -> tuple[Floats, Floats]:
+    """The ages about the median that do not lie too far out in each distribution: the first and the last, ``(N,)``.
+
+    ``distribution`` is ``(N, N_AGES)``. An age is held while the share of the distribution between it and the median is
+    at most its tail, 0 to 0.5; ``tails`` ``(201,)`` gives it for each of ``HALF_YEARS``, and may differ by age. The
+    interval ends before the first age, on either side, that is not held.
+    """
+    pmf = np.asarray(distribution, dtype=np.float64)
+    pmf = pmf / pmf.sum(axis=1, keepdims=True)
+    below = np.cumsum(pmf, axis=1)
+    # The cumulative distribution at half years: at whole ones, half of the year's own probability lies below.
+    share = np.empty((len(pmf), len(HALF_YEARS)))
+    share[:, 1::2] = below[:, :-1]
+    share[:, 0::2] = below - pmf / 2
+    median = age_quantile(distribution, 0.5)
+    upwards = _last_held(share - 0.5 - tails, median[:, None] < HALF_YEARS)
+    downwards = _last_held((0.5 - share - tails)[:, ::-1], (median[:, None] > HALF_YEARS)[:, ::-1])
+    return np.minimum(N_AGES - 1 - downwards, median), np.maximum(upwards, median)
+
+
+def _last_held(excess: NDArray[np.float64], ahead: NDArray[np.bool_]) -> Floats:
+    """Years from the first column of ``(N, 201)`` half years to where each row first exceeds 0 among those ``ahead``,
+    linear between them; to the last column where none does."""
+    out = (excess > 0) & ahead
+    rows, stop = np.arange(len(excess)), np.where(out.any(axis=1), out.argmax(axis=1), len(HALF_YEARS))
+    after, before = np.minimum(stop, len(HALF_YEARS) - 1), np.maximum(stop - 1, 0)
+    over, under = excess[rows, after], -np.minimum(excess[rows, before], 0.0)
+    part = np.divide(under, over + under, out=np.zeros(len(rows)), where=(after > before) & (over > 0))
+    return np.asarray((before + part) / 2, dtype=np.float32)

@@ -32,6 +32,9 @@ YOUNG_AGE, YOUNG = 7, 0.5
 """A face is young where the probability of an age under the first, in years, is at least the second: more than
 a quarter of the genders are wrong then, next to it no more than of anyone."""
 
+SPOIL_GENDER: frozenset[Doubt] = frozenset(DOUBTS)
+"""Doubts under which no gender is named, however sure the model is of it."""
+
 _LEAST_SPREAD = 0.02
 """Five points that spread over less than this share of the face's longest extent, either way, are not a face's."""
 
@@ -43,6 +46,11 @@ def placed(landmarks: Floats) -> NDArray[np.bool_]:
     points = np.where(finite[:, None, None], points, 0.0)
     extents = np.linalg.svd(points - points.mean(axis=1, keepdims=True), compute_uv=False)
     return np.asarray((extents[:, 0] > 1e-3) & (extents[:, 1] > _LEAST_SPREAD * extents[:, 0]), dtype=np.bool_)
+
+
+def young(age_distribution: Floats) -> NDArray[np.bool_]:
+    """Whether each face is, more likely than not, a child too young for its gender to show; ``(N, 101)`` in."""
+    return np.asarray(age_distribution[:, :YOUNG_AGE].sum(axis=1) >= YOUNG, dtype=np.bool_)
 
 
 def doubts(
@@ -59,6 +67,6 @@ def doubts(
     A face whose landmarks fail has no pose that could be known, and counts as turned.
     """
     turned = (np.abs(pose[:, 0]) > TURNED_YAW) | (np.abs(pose[:, 1]) > TURNED_PITCH) | ~placed(landmarks)
-    young = age_distribution[:, :YOUNG_AGE].sum(axis=1) >= YOUNG
-    given = np.stack([height < SMALL, sharpness < BLURRED, brightness < DARK, turned, young], axis=1)
+    few, soft, black = height < SMALL, sharpness < BLURRED, brightness < DARK
+    given = np.stack([few, soft, black, turned, young(age_distribution)], axis=1)
     return [tuple(doubt for doubt, holds in zip(DOUBTS, row, strict=True) if holds) for row in given.tolist()]

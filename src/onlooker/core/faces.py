@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from onlooker.core import doubts
 from onlooker.core.demographics import N_AGES, Gender, gender_label
-from onlooker.core.doubts import Doubt
+from onlooker.core.doubts import SPOIL_GENDER, Doubt
 
 Floats = NDArray[np.float32]
 Picture8 = NDArray[np.uint8]
@@ -242,7 +242,7 @@ class Faces:
             age_low=float(self.age_low[i]),
             age_high=float(self.age_high[i]),
             p_female=p_female,
-            gender=gender_label(p_female),
+            gender=_gender(p_female, doubts),
             pose=Pose(*self.pose[i].tolist()),
             brightness=float(self.brightness[i]),
             sharpness=float(self.sharpness[i]),
@@ -255,8 +255,9 @@ class Faces:
 
     @property
     def gender(self) -> list[Gender | None]:
-        """``"female"``, ``"male"`` or ``None`` (undetermined) for each face."""
-        return [gender_label(float(p)) for p in self.p_female]
+        """``"female"``, ``"male"`` or ``None`` for each face: undetermined, where the probability is too near to 0.5 or
+        a doubt spoils it (``core.doubts.SPOIL_GENDER``)."""
+        return [_gender(float(p), given) for p, given in zip(self.p_female, self.doubts, strict=True)]
 
     @property
     def height(self) -> Floats:
@@ -274,3 +275,7 @@ class Faces:
             landmarks=self.landmarks,
             age_distribution=self.age_distribution,
         )
+
+
+def _gender(p_female: float, given: tuple[Doubt, ...]) -> Gender | None:
+    return None if SPOIL_GENDER.intersection(given) else gender_label(p_female)

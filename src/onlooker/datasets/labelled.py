@@ -92,7 +92,7 @@ class LabelledFaces:
 def read(data: Path) -> LabelledFaces:
     """Labels of ``data``: a folder of UTKFace names, a folder that holds ``labels.csv``, or a CSV file.
 
-    A CSV has a column ``file`` and a column ``age`` (or ``real_age``): an age, or a class (``25-34``, ``70+``), in years.
+    A CSV has the columns ``file`` and ``age`` (or ``real_age``): years, or a class of them (``25-34``, ``70+``).
     It may have ``gender`` (female, male, or UTKFace's 1 and 0); any further column is a group. Its files lie beside it,
     or in the folder that has its name (``val.csv`` beside ``val/``).
     Raises ``DatasetError`` where there is nothing to read.

@@ -5,28 +5,16 @@ the weights it exports.
 """
 
 import json
+import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from onlooker.core.errors import ModelError
+from onlooker.models.calibration import Calibration
 
 WEIGHTS = Path(__file__).parent / "weights"
 """Where the package's own cards and weights lie."""
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """How a network's raw answers become what is reported; fitted on faces that it never learnt from.
-
-    interval_probability  share of faces whose age lies within ``age_low`` and ``age_high``
-    interval_tail         the interval reaches from the quantile ``0.5 - tail`` to ``0.5 + tail`` of the distribution
-    gender_temperature    the gender logit is divided by this
-    """
-
-    interval_probability: float
-    interval_tail: float
-    gender_temperature: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +22,7 @@ class ModelCard:
     """A model file and all that should be known before it is used.
 
     ``sha256`` and ``bytes`` belong to the file; ``url`` is empty where it ships with the package. ``scores`` maps a
-    data set's name to its protocol and figures.
+    data set's name to its protocol and figures, ``fairness`` to those of its groups.
     """
 
     name: str
@@ -50,6 +38,7 @@ class ModelCard:
     input_size: int = 0
     calibration: Calibration | None = None
     scores: dict[str, dict[str, Any]] = field(default_factory=dict)
+    fairness: dict[str, dict[str, Any]] = field(default_factory=dict)
     path: Path = field(default=WEIGHTS / "none.json", compare=False)
 
     @property
@@ -63,7 +52,7 @@ class ModelCard:
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
             if calibration := values.get("calibration"):
-                values["calibration"] = Calibration(**calibration)
+                values["calibration"] = Calibration.from_dict(calibration)
             return cls(**values, path=path)
         except FileNotFoundError:
             raise ModelError(f"{path}: no such model card; `onlooker export RUN` writes one") from None
@@ -74,17 +63,32 @@ class ModelCard:
 
     def save(self) -> None:
         """Write the card to its ``path``."""
-        optional = {"url": "", "notes": "", "input_size": 0, "calibration": None, "scores": {}}
+        optional = {"url": "", "notes": "", "input_size": 0, "calibration": None, "scores": {}, "fairness": {}}
         values = {
             key: value
             for key, value in asdict(self).items()
             if key != "path" and not (key in optional and value == optional[key])
         }
-        self.path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        if self.calibration is not None:
+            values["calibration"] = self.calibration.to_dict()
+        self.path.write_text(_readable(values) + "\n", encoding="utf-8")
 
     def with_scores(self, name: str, scores: dict[str, Any]) -> "ModelCard":
         """The card with the figures of one more data set."""
         return replace(self, scores={**self.scores, name: scores})
+
+    def with_fairness(self, name: str, found: dict[str, Any]) -> "ModelCard":
+        """The card with the audit of one more data set."""
+        return replace(self, fairness={**self.fairness, name: found})
+
+
+_FLAT = re.compile(r"\[[^\[\]{}\"]*\]|\{(?:\s*\"\w+\": (?:-?[\d.]+|null),?)+\s*\}")
+
+
+def _readable(values: dict[str, Any]) -> str:
+    """JSON in which a list of numbers, or a figure with its interval, stands on one line."""
+    text = json.dumps(values, indent=2, ensure_ascii=False)
+    return _FLAT.sub(lambda m: m[0][0] + " ".join(m[0][1:-1].split()) + m[0][-1], text)
 
 
 def builtin_cards() -> list[ModelCard]:

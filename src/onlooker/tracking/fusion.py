@@ -9,7 +9,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onlooker.core.demographics import GENDER_CONFIDENCE, N_AGES, Floats, Gender, age_quantile, gender_label
+from onlooker.core.demographics import (
+    GENDER_CONFIDENCE,
+    HALF_YEARS,
+    N_AGES,
+    Floats,
+    Gender,
+    age_interval,
+    age_quantile,
+    gender_label,
+)
+from onlooker.core.doubts import young
 from onlooker.core.geometry import Matrix
 
 VIEWS = 12
@@ -29,7 +39,7 @@ fused distribution. The age of one view jumps by some ten years, so less than ha
 KEPT_GENDER = 0.6
 """A gender that was named stays named until its probability is below this."""
 
-DEFAULT_TAIL = 0.45
+DEFAULT_TAILS = np.full(len(HALF_YEARS), 0.45)
 """Share of the distribution to either side of the median that the interval takes in where the model states none."""
 
 FULL_HEIGHT, LEAST_QUALITY = 80.0, 0.02
@@ -68,8 +78,8 @@ class Fused:
 class Fusion:
     """Gathers the views of one face; its memory does not grow with them."""
 
-    def __init__(self, *, tail: float = DEFAULT_TAIL) -> None:
-        self._tail = tail
+    def __init__(self, *, tails: Matrix = DEFAULT_TAILS) -> None:
+        self._tails = tails
         self._ages = np.zeros((0, N_AGES), dtype=np.float64)
         self._females = np.zeros(0, dtype=np.float64)
         self._weights = np.zeros(0, dtype=np.float64)
@@ -111,11 +121,11 @@ class Fusion:
         weights = self._weights * _agreement(self._ages, self._weights)
         weights /= weights.sum()
         pool = np.asarray(weights @ self._ages, dtype=np.float32)
-        low, middle, high = age_quantile(np.tile(pool, (3, 1)), np.array([0.5 - self._tail, 0.5, 0.5 + self._tail]))
-        shown = self._hold(float(middle), pool, at)
+        low, high = (float(end[0]) for end in age_interval(pool[None], self._tails))
+        shown = self._hold(float(age_quantile(pool[None], 0.5)[0]), pool, at)
         p_female = float(weights @ self._females)
-        self._gender = _held(self._gender, p_female)
-        return Fused(pool, shown, min(float(low), shown), max(float(high), shown), p_female, self._gender, self._views)
+        self._gender = None if young(pool[None])[0] else _held(self._gender, p_female)
+        return Fused(pool, shown, min(low, shown), max(high, shown), p_female, self._gender, self._views)
 
     def _hold(self, age: float, pool: Floats, at: float) -> float:
         """The age to show: the fused one at first, later drawn along by it once it is out of the play."""

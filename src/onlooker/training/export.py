@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from onlooker.core.errors import InputError, ModelError
-from onlooker.models.cards import Calibration, ModelCard
+from onlooker.models.calibration import Calibration
+from onlooker.models.cards import ModelCard
 from onlooker.models.runtime import Session
 from onlooker.models.store import checksum
 from onlooker.training.config import TrainConfig
@@ -58,7 +59,7 @@ def export(run: Path, output: Path, name: str) -> tuple[ModelCard, float]:
         origin=summary["origin"],
         notes=summary["notes"],
         input_size=config.crop_size,
-        calibration=Calibration(**summary["calibration"]),
+        calibration=Calibration.from_dict(summary["calibration"]),
         scores=summary["scores"],
         path=output / f"{name}.json",
     )
