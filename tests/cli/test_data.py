@@ -149,3 +149,17 @@ def test_a_name_that_no_bucket_takes_fails_alone(run: Run, pictures: Path, bucke
     assert found.code == 2
     assert found.out == "4 pictures: 2 converted, 1 already fine, 1 failed\n"
     assert "  \\udcff.jpg: its key would be no Unicode text of up to 1024 bytes; rename it\n" in found.err
+
+
+def test_a_gallery_is_written_from_a_picture(run: Run, pictures: Path) -> None:
+    found = run("data", "augment", pictures / "true.jpg", "--output", "shown", "--seed", "2", "--fill", "wrap")
+    assert (found.code, found.out) == (0, "14 sheets; open shown/index.html\n")
+    text = Path("shown/index.html").read_text(encoding="utf-8")
+    assert "true.jpg, with seed 2." in text
+    assert "filled by <em>wrap</em>" in text
+
+
+def test_a_gallery_of_what_is_no_picture_is_one_sentence(run: Run) -> None:
+    found = run("data", "augment", "nowhere.jpg")
+    assert (found.code, found.err) == (2, "onlooker: nowhere.jpg: no such file; check the path\n")
+    assert not Path("augmented").exists()

@@ -10,6 +10,7 @@ from onlooker.cli.options import progress
 
 if TYPE_CHECKING:
     from onlooker.datasets.convert import Report
+    from onlooker.report.augment import Fill
 
 SHOWN = 20
 """Findings of one kind that are printed; a report or JSON lists them all."""
@@ -102,6 +103,42 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); name another file") from None
+
+
+@command.command(name="augment")
+@click.argument("picture", type=click.Path(path_type=Path))
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("augmented"),
+    show_default=True,
+    metavar="DIR",
+    help="Where index.html and the sheets are written.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, metavar="K", help="Draws are its.")
+@click.option(
+    "--fill",
+    type=click.Choice(["constant", "nearest", "reflect", "wrap"]),
+    default="nearest",
+    show_default=True,
+    help="What lies beyond a picture's edge, on the sheets of techniques.",
+)
+def augment(picture: Path, output: Path, seed: int, fill: "Fill") -> None:
+    """Show what the report's training does to PICTURE: a sheet of nine pictures a technique, and a page of them.
+
+    Shifts, flips, rotation, brightness, zoom, shear, each fill mode, the report's generator of all at once, and its
+    transform (BGR to RGB, 32 x 32, 0 to 1) before and after.
+    """
+    from onlooker.core.errors import PictureError
+    from onlooker.media.images import Picture
+    from onlooker.report.gallery import write_gallery
+
+    try:
+        pixels = Picture.open(picture).decode()
+    except PictureError as error:
+        raise PictureError(f"{picture}: {error}") from None
+    paths = write_gallery(pixels, output, name=picture.name, seed=seed, fill=fill)
+    click.echo(f"{_count(len(paths) - 1, 'sheet')}; open {paths[0]}")
 
 
 @command.command(name="split")

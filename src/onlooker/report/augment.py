@@ -1,7 +1,7 @@
 """The report's augmentation: random shifts, flips, turns, zooms, shears and brightness, a batch at a time.
 
-It draws what Keras' ``ImageDataGenerator`` draws (keras-preprocessing 1.1.2, ``affine_transformations.py``), which the
-report used and which Keras 3 keeps only as legacy code. It needs numpy alone.
+Ranges, order and sampling are those of Keras' ``ImageDataGenerator``, which the report used and which Keras 3 keeps
+only as legacy code (``keras/src/legacy/preprocessing/image.py``). It needs numpy alone.
 """
 
 from dataclasses import dataclass
