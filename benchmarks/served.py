@@ -18,7 +18,8 @@ from onlooker.attributes.estimator import calibrated
 from onlooker.core.faces import Picture8
 from onlooker.datasets import labelled
 from onlooker.datasets.split import part_files
-from onlooker.evaluation.metrics import Answers, measure
+from onlooker.evaluation.answers import Answers
+from onlooker.evaluation.metrics import measure
 from onlooker.evaluation.run import main_face
 from onlooker.models.calibration import Calibration
 from onlooker.testing import FixedEstimator
@@ -61,10 +62,10 @@ def show(name: str, network: FaceNetwork, sets: dict[str, Labelled], *, mirror: 
     row = name.ljust(38)
     for crops, ages, females in sets.values():
         read = calibrated(*answer(network, crops, mirror=mirror), Calibration(0.9, 1.0, (0,), (0.9,), ((0.45,),)))
-        said = [np.asarray(v, np.float64) for v in (read.age, read.age_low, read.age_high, read.p_female)]
-        metrics = measure(Answers(ages, females, *said))
-        row += f" | {metrics.mae.value:5.2f}, {metrics.class_macro_recall.value:.1%}"
-        row += f", {metrics.gender_accuracy.value:.1%}" if metrics.gender_accuracy else ""
+        found = measure(Answers.of(read, ages, ages, females))
+        row += f" | {found.mae.value:5.2f}" if found.mae else ""
+        row += f", {found.class_macro_recall.value:.1%}" if found.class_macro_recall else ""
+        row += f", {found.gender_accuracy.value:.1%}" if found.gender_accuracy else ""
     print(row, flush=True)
 
 

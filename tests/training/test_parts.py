@@ -1,49 +1,11 @@
 import numpy as np
 import pytest
 
-from onlooker.core.demographics import age_quantile, share_below
-from onlooker.training.calibrate import fit_calibration, fit_tail, fit_temperature
-
 torch = pytest.importorskip("torch", reason="training needs the extra: pip install 'onlooker[train]'")
 
 from onlooker.training.augment import augment  # noqa: E402
 from onlooker.training.fit import undo_oversampling  # noqa: E402
 from onlooker.training.network import FaceNetwork, SameConv, ServedNetwork, load_imagenet  # noqa: E402
-
-
-def gaussians(means: np.ndarray, sigma: float) -> np.ndarray:
-    weights = np.exp(-0.5 * ((np.arange(101) - means[:, None]) / sigma) ** 2)
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
-
-
-@pytest.mark.parametrize("true_sigma", [3.0, 8.0])
-def test_the_interval_covers_what_it_says_however_sure_the_network_is(true_sigma: float) -> None:
-    random = np.random.default_rng(0)
-    ages = random.uniform(25, 75, 4000).round().astype(np.float32)
-    said = gaussians(ages + random.normal(0, true_sigma, 4000), sigma=5.0)
-    tail = fit_tail(said[:2000], ages[:2000])
-    low, high = age_quantile(said[2000:], 0.5 - tail), age_quantile(said[2000:], 0.5 + tail)
-    inside = (ages[2000:] >= low - 0.5) & (ages[2000:] <= high + 0.5)
-    assert inside.mean() == pytest.approx(0.9, abs=0.02)
-
-
-def test_temperature_undoes_too_much_confidence() -> None:
-    random = np.random.default_rng(0)
-    logits = random.normal(0, 2, 5000)
-    labels = (random.random(5000) < 1 / (1 + np.exp(-logits))).astype(np.float32)
-    assert fit_temperature(logits.astype(np.float32), labels) == pytest.approx(1.0, abs=0.1)
-    assert fit_temperature((3 * logits).astype(np.float32), labels) == pytest.approx(3.0, abs=0.3)
-
-
-def test_without_gender_labels_the_temperature_stays_one() -> None:
-    ages = np.full(50, 30, np.float32)
-    found = fit_calibration(gaussians(ages, 4.0), np.ones(50, np.float32), ages, np.full(50, -1, np.float32))
-    assert found.gender_temperature == 1.0
-    assert found.interval_probability == 0.9
-
-
-def test_share_below_is_what_the_tail_is_counted_in() -> None:
-    assert share_below(gaussians(np.array([40.0]), 4.0), np.array([40.0]))[0] == pytest.approx(0.5, abs=1e-3)
 
 
 @pytest.mark.parametrize(("side", "kernel", "stride"), [(112, 3, 2), (56, 5, 2), (7, 3, 2), (14, 3, 1)])

@@ -1,18 +1,28 @@
 """Metrics of ages and genders, each with a bootstrap interval."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onlooker.core.demographics import AGE_CLASSES, age_class
+from onlooker.evaluation.answers import Answers
 
 RESAMPLES = 1000
 INTERVAL = (2.5, 97.5)
 """Percentiles of the bootstrap distribution that an interval reaches to: 95 %."""
 
-Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+ADULT = 18
+SURE = 0.9
+"""Share of the faces that count as the most certain ones."""
+
+ECE_BINS = 10
+"""Equal bins of the named gender's probability, from 0.5 to 1, that the expected calibration error is summed over."""
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Statistic = Callable[[Floats], Floats]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,119 +40,194 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """What an evaluation found. ``mae`` is in years, the others are shares 0 to 1; ``gender_accuracy`` and
-    ``interval_coverage`` are ``None`` where no face has a gender label or nothing to judge by.
+    """What an evaluation found. Ages are in years, ``gender_brier`` is a squared error, the others are shares 0 to 1;
+    a metric is ``None`` where no face has the label, or the system the answer, that it is made from.
 
-    mae                mean absolute error of the age, over all faces
-    cs5                share of faces whose age is at most 5 years off
-    gender_accuracy    share of labelled genders right, every face counted, undetermined ones by the likelier gender
-    class_accuracy     share of faces in the right one of child (to 18), adult (19 to 59) and old (from 60)
-    class_macro_recall mean over those classes of the share of their faces found
-    interval_coverage  share of faces whose age lies in its interval
-    no_face            labelled pictures in which no face was found, or that could not be read; not among ``n``
+    n                       faces
+    mae                     mean absolute error of the age; from the nearer end where a class of ages is known alone
+    cs5                     share of ages at most 5 years off, as answered, to the digit
+    cs5_whole               the same of ages in whole years, as they are shown; other systems answer whole years
+    bias                    mean error of the age: positive where people are called too old
+    gender_accuracy         share of labelled genders right, of every face: the undetermined by the likelier gender
+    gender_accuracy_adults  the same from 18
+    gender_accuracy_sure    the same of the 90 % whose gender is most certain
+    gender_answered         share of faces with a labelled gender whose gender is named
+    gender_answered_right   share of the named genders right
+    gender_ece              expected calibration error of the gender's probability (Naeini et al., 2015)
+    gender_brier            mean squared error of the probability of female (Brier, 1950)
+    class_accuracy          share in the right one of child (to 18), adult (19 to 59) and old (from 60)
+    class_macro_recall      mean over those classes of the share of their faces found
+    label_class_accuracy    where classes of ages are known alone: share of ages in the right one
+    label_class_probability and the mean probability given to it
+    interval_coverage       share of faces whose age lies in its interval
+    interval_width          mean width of the interval
+    no_face                 labelled pictures in which no face was found, or that could not be read; not among ``n``
     """
 
     n: int
-    mae: Estimate
-    cs5: Estimate
+    mae: Estimate | None
+    cs5: Estimate | None
+    cs5_whole: Estimate | None
+    bias: Estimate | None
     gender_accuracy: Estimate | None
-    class_accuracy: Estimate
-    class_macro_recall: Estimate
-    interval_coverage: Estimate
-    no_face: int
+    gender_accuracy_adults: Estimate | None
+    gender_accuracy_sure: Estimate | None
+    gender_answered: Estimate | None
+    gender_answered_right: Estimate | None
+    gender_ece: Estimate | None
+    gender_brier: Estimate | None
+    class_accuracy: Estimate | None
+    class_macro_recall: Estimate | None
+    label_class_accuracy: Estimate | None
+    label_class_probability: Estimate | None
+    interval_coverage: Estimate | None
+    interval_width: Estimate | None
+    no_face: int = 0
 
     def to_dict(self) -> dict[str, object]:
-        """The form of ``onlooker evaluate --format json``."""
-        named = {
-            "mae": self.mae,
-            "cs5": self.cs5,
-            "gender_accuracy": self.gender_accuracy,
-            "class_accuracy": self.class_accuracy,
-            "class_macro_recall": self.class_macro_recall,
-            "interval_coverage": self.interval_coverage,
-        }
-        figures = {key: value.to_dict() if value else None for key, value in named.items()}
-        return {"n": self.n, **figures, "no_face": self.no_face}
+        """The figures by name, those without one as ``None``."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {key: value.to_dict() if isinstance(value, Estimate) else value for key, value in values.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """What was said of ``n`` faces, ``(n,)`` each, years and probabilities, beside their labels; ``female`` is 1, 0,
-    or -1 where the label is unknown."""
-
-    true_age: NDArray[np.float64]
-    female: NDArray[np.int8]
-    age: NDArray[np.float64]
-    age_low: NDArray[np.float64]
-    age_high: NDArray[np.float64]
-    p_female: NDArray[np.float64]
+NAMES = tuple(f.name for f in fields(Metrics) if f.name not in ("n", "no_face"))
 
 
 def measure(answers: Answers, *, no_face: int = 0, seed: int = 0) -> Metrics:
     """All metrics of some answers. Raises ``ValueError`` where there is no face."""
-    n = len(answers.true_age)
-    if n == 0:
+    if not len(answers):
         raise ValueError("there is no face to measure")
-    error = np.abs(answers.age - answers.true_age)
-    # Half a year is added at both ends: a label is a whole year, held when any part of its year is.
-    inside = (answers.true_age >= answers.age_low - 0.5) & (answers.true_age <= answers.age_high + 0.5)
-    true_class, said_class = age_class(answers.true_age), age_class(answers.age)
-    right_class = true_class == said_class
-    known = answers.female >= 0
-    right_gender = (answers.p_female >= 0.5) == (answers.female == 1)
-    present = [c for c in range(len(AGE_CLASSES)) if (true_class == c).any()]
+    found = bootstrap({**_ages(answers), **_genders(answers), **_intervals(answers)}, len(answers), seed=seed)
+    return Metrics(n=len(answers), no_face=no_face, **{name: found.get(name) for name in NAMES})
 
-    def macro_recall(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        recalls = [share_of(right_class, true_class == c)(weights) for c in present]
-        return np.asarray(np.nanmean(recalls, axis=0))
 
-    everyone = np.ones(n, dtype=bool)
-    statistics: dict[str, Statistic] = {
-        "mae": share_of(error, everyone),
-        "cs5": share_of(error <= 5.0, everyone),
-        "gender": share_of(right_gender, known),
-        "class": share_of(right_class, everyone),
-        "recall": macro_recall,
-        "inside": share_of(inside, everyone),
+def _ages(answers: Answers) -> dict[str, Statistic]:
+    said = np.isfinite(answers.age)
+    if not said.any():
+        return {}
+    error, whole = answers.error, np.floor(answers.age + 0.5)
+    # In whole years an age that is right in its year is right: no half years are added to a class.
+    off = np.maximum(np.maximum(answers.label_low - whole, whole - answers.label_high), 0)
+    statistics = {
+        "mae": share_of(np.abs(error), said),
+        "cs5": share_of(np.abs(error) <= 5, said),
+        "cs5_whole": share_of(off <= 5, said),
+        "bias": share_of(error, said),
     }
+    first, last, shown = (age_class(np.nan_to_num(v)) for v in (answers.label_low, answers.label_high, answers.age))
+    known = said & (first == last)
+    if known.any():
+        right = first == shown
+        statistics["class_accuracy"] = share_of(right, known)
+        statistics["class_macro_recall"] = mean_of(
+            [share_of(right, known & (first == c)) for c in range(len(AGE_CLASSES))]
+        )
+    return statistics
+
+
+def _genders(answers: Answers) -> dict[str, Statistic]:
+    known = (answers.female >= 0) & np.isfinite(answers.p_female)
     if not known.any():
-        del statistics["gender"]
-    found = bootstrap(statistics, n, seed=seed)
-    return Metrics(
-        n=n,
-        mae=found["mae"],
-        cs5=found["cs5"],
-        gender_accuracy=found.get("gender"),
-        class_accuracy=found["class"],
-        class_macro_recall=found["recall"],
-        interval_coverage=found["inside"],
-        no_face=no_face,
-    )
+        return {}
+    p = np.nan_to_num(answers.p_female, nan=0.5)
+    right, sure = (p >= 0.5) == (answers.female == 1), np.maximum(p, 1 - p)
+    adults = known & (answers.label_low >= ADULT)
+    # The most certain share of all faces, as answered: who is among them does not change with the resample.
+    among = known & (sure >= np.quantile(sure[known], 1 - SURE))
+    named = known & (answers.named >= 0)
+    statistics = {
+        "gender_accuracy": share_of(right, known),
+        "gender_accuracy_sure": share_of(right, among),
+        "gender_answered": share_of(named, known),
+        "gender_ece": calibration_error(sure, right, known),
+        "gender_brier": share_of((p - (answers.female == 1)) ** 2, known),
+    }
+    if adults.any():
+        statistics["gender_accuracy_adults"] = share_of(right, adults)
+    if named.any():
+        statistics["gender_answered_right"] = share_of(answers.named == answers.female, named)
+    return statistics
 
 
-def share_of(values: NDArray[np.generic], among: NDArray[np.bool_]) -> Statistic:
+def _intervals(answers: Answers) -> dict[str, Statistic]:
+    statistics: dict[str, Statistic] = {}
+    given = np.isfinite(answers.age_low) & np.isfinite(answers.age_high)
+    if given.any():
+        statistics["interval_coverage"] = share_of(answers.held, given)
+        statistics["interval_width"] = share_of(answers.age_high - answers.age_low, given)
+    classes = ~answers.exact
+    if classes.any():
+        whole = np.floor(answers.age + 0.5)
+        statistics["label_class_accuracy"] = share_of(
+            (whole >= answers.label_low) & (whole <= answers.label_high), classes & np.isfinite(answers.age)
+        )
+        if answers.distribution is not None:
+            statistics["label_class_probability"] = share_of(_probability_of_label(answers), classes)
+    return statistics
+
+
+def _probability_of_label(answers: Answers) -> Floats:
+    """The mass that each distribution has in the class that is labelled."""
+    assert answers.distribution is not None
+    years = np.arange(answers.distribution.shape[1])
+    within = (years >= answers.label_low[:, None]) & (years <= answers.label_high[:, None])
+    return np.asarray((answers.distribution * within).sum(axis=1), dtype=np.float64)
+
+
+def share_of(values: NDArray[np.generic], among: Mask) -> Statistic:
     """The weighted mean of ``values`` ``(n,)`` among some faces, for weights ``(B, n)``: ``(B,)``, NaN where none has
     weight."""
     numbers = np.where(among, values.astype(np.float64), 0.0)
     counted = among.astype(np.float64)
 
-    def statistic(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    def statistic(weights: Floats) -> Floats:
         total = weights @ counted
         return np.asarray(np.divide(weights @ numbers, total, out=np.full(len(weights), np.nan), where=total > 0))
 
     return statistic
 
 
+def mean_of(statistics: Sequence[Statistic]) -> Statistic:
+    """The mean of those statistics that have a value."""
+
+    def statistic(weights: Floats) -> Floats:
+        values = np.array([each(weights) for each in statistics])
+        given = np.isfinite(values)
+        counts = given.sum(axis=0)
+        total = np.where(given, values, 0.0).sum(axis=0)
+        return np.asarray(np.divide(total, counts, out=np.full(len(weights), np.nan), where=counts > 0))
+
+    return statistic
+
+
+def calibration_error(sure: Floats, right: Mask, among: Mask) -> Statistic:
+    """The expected calibration error for weights ``(B, n)``: over bins of the probability, the difference between it
+    and the share that is right, weighted by how many faces are in the bin."""
+    bins = np.minimum(((sure - 0.5) * 2 * ECE_BINS).astype(np.intp), ECE_BINS - 1)
+    gaps = np.zeros((len(sure), ECE_BINS))
+    gaps[np.arange(len(sure)), bins] = np.where(among, right - sure, 0.0)
+
+    def statistic(weights: Floats) -> Floats:
+        return np.asarray(np.abs(weights @ gaps).sum(axis=1) / np.maximum(weights @ among.astype(np.float64), 1.0))
+
+    return statistic
+
+
 def bootstrap(statistics: dict[str, Statistic], n: int, *, seed: int = 0) -> dict[str, Estimate]:
-    """Each statistic of ``n`` faces, with its interval over ``RESAMPLES`` resamples, the same ones for all."""
+    """Each statistic of ``n`` faces, with its interval over ``RESAMPLES`` resamples, the same ones for all.
+
+    What resampling itself adds to a statistic that is no mean (a calibration error grows) is taken off the interval.
+    """
     random = np.random.default_rng(seed)
-    drawn: dict[str, list[NDArray[np.float64]]] = {name: [] for name in statistics}
+    drawn: dict[str, list[Floats]] = {name: [] for name in statistics}
     for start in range(0, RESAMPLES, 50):
         weights = random.multinomial(n, np.full(n, 1 / n), size=min(50, RESAMPLES - start)).astype(np.float64)
         for name, statistic in statistics.items():
             drawn[name].append(statistic(weights))
     answer = {}
     for name, statistic in statistics.items():
-        low, high = np.nanpercentile(np.concatenate(drawn[name]), INTERVAL)
-        answer[name] = Estimate(float(statistic(np.ones((1, n)))[0]), float(low), float(high))
+        value, all_drawn = float(statistic(np.ones((1, n)))[0]), np.concatenate(drawn[name])
+        low, high = np.nanpercentile(all_drawn, INTERVAL)
+        added = max(0.0, float(np.nanmean(all_drawn)) - value) if name == "gender_ece" else 0.0
+        answer[name] = Estimate(value, max(float(low) - added, 0.0 if added else -np.inf), float(high) - added)
     return answer

@@ -1,0 +1,51 @@
+"""Metrics in words, for tables and pages."""
+
+from collections.abc import Callable
+
+from onlooker.evaluation.metrics import Estimate
+
+NAMES = {
+    "mae": "age, mean absolute error",
+    "cs5": "age, at most 5 years off",
+    "cs5_whole": "the same, in whole years",
+    "bias": "age, mean error",
+    "gender_accuracy": "gender right",
+    "gender_accuracy_adults": "gender right, from 18",
+    "gender_accuracy_sure": "gender right, 90 % most certain",
+    "gender_answered": "gender named",
+    "gender_answered_right": "gender right where named",
+    "gender_ece": "gender, calibration error",
+    "gender_brier": "gender, Brier score",
+    "class_accuracy": "child / adult / old right",
+    "class_macro_recall": "child / adult / old, mean recall",
+    "label_class_accuracy": "labelled class of ages right",
+    "label_class_probability": "probability of the labelled class",
+    "interval_coverage": "age within its interval",
+    "interval_width": "width of the interval",
+}
+
+YEARS = frozenset({"mae", "bias", "interval_width"})
+PLAIN = frozenset({"gender_brier"})
+
+
+def form(metric: str) -> Callable[[float], str]:
+    """How a figure of a metric is written, without its unit where that is years."""
+    if metric == "bias":
+        return signed
+    if metric in YEARS:
+        return lambda value: f"{value:.2f}"
+    if metric in PLAIN:
+        return lambda value: f"{value:.4f}"
+    return lambda value: f"{100 * value:.1f} %"
+
+
+def signed(value: float) -> str:
+    """A difference with its sign."""
+    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def figure(metric: str, value: Estimate) -> str:
+    """A figure with its unit and its interval: ``4.61 years (4.41 to 4.81)``."""
+    say = form(metric)
+    unit = " years" if metric in YEARS else ""
+    return f"{say(value.value)}{unit} ({say(value.low)} to {say(value.high)})"
