@@ -163,3 +163,19 @@ def test_a_gallery_of_what_is_no_picture_is_one_sentence(run: Run) -> None:
     found = run("data", "augment", "nowhere.jpg")
     assert (found.code, found.err) == (2, "onlooker: nowhere.jpg: no such file; check the path\n")
     assert not Path("augmented").exists()
+
+
+def test_a_check_lists_what_is_wrong_and_ends_in_2(run: Run, folder: Path) -> None:
+    found = run("data", "check", folder)
+    assert found.code == 2
+    assert "40 faces with labels: 21 male (52.5%), 19 female (47.5%), aged 20 to 70\n" in found.out
+    assert "names without labels: 1\n  holiday.jpg: 1 fields where age_gender_race_time has 4\n" in found.out
+    told = json.loads(run("data", "check", folder, "--format", "json").out)
+    assert (told["sound"], told["faces"], len(told["near"]), len(told["conflicts"])) == (False, 40, 2, 2)
+    (folder / "holiday.jpg").unlink()
+    assert run("data", "check", folder, "--names-only").code == 0
+
+
+def test_a_check_of_nothing_is_one_sentence(run: Run) -> None:
+    found = run("data", "check", "nowhere")
+    assert (found.code, found.err) == (2, "onlooker: nowhere: no such folder of labelled faces; check the path\n")

@@ -105,6 +105,46 @@ def _write(path: Path, text: str) -> None:
         raise InputError(f"{path}: cannot be written ({error.strerror}); name another file") from None
 
 
+@command.command(name="check")
+@click.argument("data", type=click.Path(path_type=Path), metavar="UTKFACE")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="A summary with the first findings of each kind, or all of them.",
+)
+@click.option("--names-only", is_flag=True, help="Read no picture: no duplicates, but an answer at once.")
+@click.option(
+    "--near",
+    type=click.FloatRange(0.5, 1.0),
+    default=0.95,
+    show_default=True,
+    metavar="R",
+    help="Correlation above which two pictures count as one photograph.",
+)
+def check(data: Path, kind: str, names_only: bool, near: float) -> None:
+    """Say what is wrong with UTKFACE, a folder of files named age_gender_race_time.jpg.
+
+    Names without labels, pictures that cannot be read, the same picture twice (byte for byte, or nearly), and the same
+    picture under different ages or genders. The exit code is 2 where labels are missing or contradict each other, or
+    a picture cannot be read.
+    """
+    import json
+
+    from onlooker.datasets import check as work
+
+    with progress("looking at pictures", None, shown=not names_only) as step:
+        found = work.check(data, pictures=not names_only, near=near, progress=step)
+    if kind == "json":
+        click.echo(json.dumps(found.to_dict(), indent=1))
+    else:
+        click.echo(work.summary(found, SHOWN // 2))
+    if not found.sound:
+        raise click.exceptions.Exit(2)
+
+
 @command.command(name="augment")
 @click.argument("picture", type=click.Path(path_type=Path))
 @click.option(

@@ -55,6 +55,13 @@ def near_pairs(rows: NDArray[np.float32], threshold: float = NEAR) -> NDArray[np
     return np.unique(np.concatenate(found), axis=0) if found else np.zeros((0, 2), dtype=np.intp)
 
 
+def correlations(rows: NDArray[np.float32], pairs: NDArray[np.intp]) -> NDArray[np.float32]:
+    """How alike the pictures of each pair are, ``(K,)``: the larger of the correlation as they are and mirrored."""
+    first, second = rows[pairs[:, 0]], rows[pairs[:, 1]]
+    mirrored = first.reshape(-1, _SIDE, _SIDE)[:, :, ::-1].reshape(-1, _SIDE * _SIDE)
+    return np.asarray(np.maximum((first * second).sum(axis=1), (mirrored * second).sum(axis=1)), dtype=np.float32)
+
+
 def exact_pairs(paths: Sequence[Path]) -> NDArray[np.intp]:
     """Index pairs ``(K, 2)`` of files with the same bytes: each with the first of its kind."""
     first: dict[bytes, int] = {}

@@ -4,8 +4,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from onlooker.core.errors import DatasetError
+from onlooker.datasets.extra import data_extra
 from onlooker.media.images import SUFFIXES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RACES = ("White", "Black", "Asian", "Indian", "Others")
 """The data set's own race label, kept for stratifying and auditing; nothing that serves users predicts it."""
@@ -53,6 +59,30 @@ def parse_names(names: Iterable[str]) -> tuple[list[Record], list[str]]:
         except ValueError as error:
             problems.append(f"{name}: {error}")
     return records, problems
+
+
+GENDERS = ("male", "female")
+"""What 0 and 1 stand for."""
+
+
+def parse_dataset(path: str | Path) -> "pd.DataFrame":
+    """A row a file, by name: ``age`` (years), ``gender`` (male, female), ``race`` (of ``RACES``), ``file`` (its name).
+
+    Names that do not parse are no rows; ``frame.attrs["problems"]`` has a sentence for each. Raises ``DatasetError``
+    where there is no such folder, no row, or no pandas (``pip install 'onlooker[data]'``).
+    """
+    with data_extra():
+        import pandas as pd
+    folder = Path(path)
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: no such folder of labelled faces; check the path")
+    records, problems = read(folder)
+    if not records:
+        raise DatasetError(f"{folder}: no picture is named age_gender_race_time.jpg; name UTKFace's own folder")
+    rows = [(r.age, GENDERS[r.gender], RACES[r.race], r.file) for r in records]
+    frame = pd.DataFrame(rows, columns=["age", "gender", "race", "file"])
+    frame.attrs["problems"] = problems
+    return frame
 
 
 def read(folder: Path) -> tuple[list[Record], list[str]]:
