@@ -11,29 +11,26 @@ import os
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from crowd import Crowd, Guess, resident, stage, stage_portrait
 from PIL import Image
 
 from onlooker.attributes.estimator import FaceEstimator
 from onlooker.audience.visits import Visits
-from onlooker.core.demographics import N_AGES, age_quantile
-from onlooker.core.faces import Attributes, Detections, Picture8
+from onlooker.core.demographics import age_quantile
 from onlooker.core.protocols import Detector
 from onlooker.detection.choose import choose_detector
 from onlooker.detection.locate import detection_scale, search
 from onlooker.media.record import Recorder
 from onlooker.media.scene import Actor, Scene, Step
 from onlooker.media.video import Frame, frames
-from onlooker.testing import face_detection
 from onlooker.watcher import MIN_FACE, Watcher
-
-SAMPLES = Path(__file__).parent.parent / "samples"
 
 
 def main() -> None:
@@ -63,21 +60,6 @@ def main() -> None:
         steadiness(video, watcher(), options.loops)
     if options.hours:
         memory(options.hours)
-
-
-def stage() -> Scene:
-    """Three people: each comes from afar, stands for some seconds and leaves to the side."""
-    collins = stage_portrait()
-    hopper = Image.open(SAMPLES / "grace_hopper.jpg").convert("RGB").crop((90, 40, 450, 480))
-    ways = [
-        (collins, [Step(0, 300, 420, 120), Step(3, 260, 420, 330), Step(9, 262, 420, 332), Step(12, -200, 420, 330)]),
-        (hopper, [Step(0, 640, 400, 130), Step(3, 640, 400, 360), Step(9, 642, 402, 362), Step(12, 640, 420, 130)]),
-        (
-            collins.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
-            [Step(0, 960, 420, 120), Step(3, 1020, 420, 330), Step(9, 1018, 420, 330), Step(12, 1500, 420, 330)],
-        ),
-    ]
-    return Scene(1280, 720, [Actor(portrait, steps) for portrait, steps in ways])
 
 
 def speed(clip: Path, watcher: Watcher) -> None:
@@ -145,11 +127,6 @@ def distance(detector: Detector, min_face: float) -> None:
         print(f"  {smallest:g} px | {1000 * _costs(detector, smallest):.0f} ms | " + ", ".join(found))
 
 
-def stage_portrait() -> Image.Image:
-    """One portrait whose face is about half as high as the picture."""
-    return Image.open(SAMPLES / "eileen_collins.png").convert("RGB").crop((60, 0, 400, 400))
-
-
 def _costs(detector: Detector, smallest: float) -> float:
     """Seconds that one search of a frame with three faces takes, at best."""
     pixels = stage().frame(5)
@@ -185,70 +162,24 @@ def steadiness(video: Path, watcher: Watcher, loops: int) -> None:
         )
 
 
-class _Crowd:
-    """A detector that sees people come, stand and leave, for ever: eight ways, each walked anew all the time."""
-
-    name = "crowd"
-    refine = False
-    target_face = MIN_FACE
-    at = 0.0
-
-    def detect(self, picture: Picture8) -> Detections:
-        """Those who are there now."""
-        del picture
-        here = []
-        for way in range(8):
-            round_ = (self.at + 7 * way) % (23 + 3 * way)
-            if round_ < 12 + way:
-                here.append(face_detection(20 + 75 * way + 2 * round_, 60 + 3 * round_, 40 + round_))
-        if not here:
-            return Detections.empty()
-        parts = ([d.boxes for d in here], [d.scores for d in here], [d.landmarks for d in here])
-        boxes, scores, landmarks = (np.concatenate(part) for part in parts)
-        return Detections(boxes, scores, landmarks)
-
-
-class _Guess:
-    """An estimator that guesses another age every time, so that the fusion has work."""
-
-    crop_size = 32
-
-    def __init__(self) -> None:
-        self._rng = np.random.default_rng(0)
-
-    def estimate(self, crops: Sequence[Picture8]) -> Attributes:
-        """A guess a crop."""
-        ages = self._rng.normal(35, 8, len(crops))
-        pmf = np.exp(-0.5 * ((np.arange(N_AGES)[None] - ages[:, None]) / 6) ** 2)
-        years = ages.astype(np.float32)
-        pmf = (pmf / pmf.sum(axis=1, keepdims=True)).astype(np.float32)
-        return Attributes(pmf, np.full(len(crops), 0.9, np.float32), years, years - 10, years + 10)
-
-
 def memory(hours: float) -> None:
     """Memory of hours with people who come and go, two frames a second, as fast as they can be simulated."""
-    crowd, visits = _Crowd(), Visits()
-    watcher = Watcher(crowd, _Guess(), search_every=0.0)
+    crowd, visits = Crowd(), Visits()
+    watcher = Watcher(crowd, Guess(), search_every=0.0)
     pixels = np.zeros((360, 640, 3), dtype=np.uint8)
     start = datetime(2026, 1, 1, tzinfo=UTC)
     over = 0
-    resident: list[float] = []
+    held: list[float] = []
     for number in range(round(hours * 3600 * 2)):
         crowd.at = at = number / 2
         sight = watcher.see(Frame(pixels, at, number))
         over += len(visits.update(sight.presences(), at=at, now=start + timedelta(seconds=at)))
         if number % 3600 == 1000:
-            resident.append(_resident())
+            held.append(resident())
     print(
-        f"{hours:g} hours simulated, {over:,} visits: {resident[0]:.0f} MB after some minutes, "
-        f"{resident[len(resident) // 2]:.0f} MB half way, {resident[-1]:.0f} MB in the end"
+        f"{hours:g} hours simulated, {over:,} visits: {held[0]:.0f} MB after some minutes, "
+        f"{held[len(held) // 2]:.0f} MB half way, {held[-1]:.0f} MB in the end"
     )
-
-
-def _resident() -> float:
-    """Memory in use, in MB."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 if __name__ == "__main__":

@@ -58,6 +58,8 @@ def test_plays_of_a_window_and_a_screen(ledger: Ledger) -> None:
     assert [each.started_at for each in ledger.plays(since=begun[2], until=begun[5])] == begun[2:5]
     assert [each.started_at for each in ledger.plays(screen="till", since=begun[2])] == [begun[3], begun[5], begun[7]]
     assert ledger.count_plays("till", begun[1], begun[5]) == 2
+    assert sum(ledger.plays_by_advert("till", begun[2]).values()) == 3
+    assert ledger.plays_by_advert("nowhere", begun[0]) == {}
 
 
 def test_pages_lose_nothing_where_plays_begin_at_one_moment(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -215,6 +215,15 @@ class Ledger:
         with self._database.transaction() as session:
             return _int(session.rows(query, (screen, milliseconds(since), milliseconds(until)))[0][0])
 
+    def plays_by_advert(self, screen: str, since: datetime) -> dict[str, int]:
+        """How often each advert began on a screen from ``since`` on, the most frequent first."""
+        query = (
+            "SELECT creative_id, count(*) FROM plays WHERE screen_id = ? AND started_ms >= ? "
+            "GROUP BY creative_id ORDER BY 2 DESC, 1"
+        )
+        with self._database.transaction() as session:
+            return {row[0]: _int(row[1]) for row in session.rows(query, (screen, milliseconds(since)))}
+
     def learned(self, screen: str) -> list[Learned]:
         """What the choice on a screen has learned, summed by advert and segment."""
         query = "SELECT creative_id, segment, attention, missed FROM learned WHERE screen_id = ? ORDER BY 1, 2"

@@ -1,6 +1,5 @@
 """What was played, as the page reports it, and what the camera saw meanwhile."""
 
-from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import floor
@@ -105,11 +104,11 @@ def today(ledger: Ledger, screen: str, since: datetime, until: datetime, k: int)
     def rounded(people: float) -> int:
         return floor(people / k + 1e-9) * k
 
-    plays = Counter(play.creative_id for play in ledger.plays(since=since, screen=screen))
+    plays = ledger.plays_by_advert(screen, since)
     visits, watchers = ledger.totals(screen, since, until)
     cells = [(*cell, rounded(people)) for cell, people in ledger.cells(screen, since, until).items()]
     shown = sorted((cell for cell in cells if cell[2]), key=lambda cell: -cell[2])
-    return Today(dict(plays.most_common()), rounded(visits), rounded(watchers), shown, k)
+    return Today(plays, rounded(visits), rounded(watchers), shown, k)
 
 
 def record(play: Reported, screen: str, exposure: Exposure | None) -> Play:
