@@ -58,7 +58,17 @@ def test_what_cannot_be_played_is_named(tmp_path: Path, monkeypatch: pytest.Monk
     file = tmp_path / "bad.toml"
     file.write_text(demo_campaign().read_text().replace("duration = 8", "duraton = 8", 1))
     assert re.search(r"bad.toml, line \d+: .*duraton", refused("--campaign", str(file)))
+    assert refused("--campaign", str(file), "--check") == refused("--campaign", str(file))
     assert "ledger" in refused("--campaign", "demo", "--ledger", "mysql://host/name")
     settings = tmp_path / "settings.toml"
     settings.write_text("[display]\nface_store = true\n")
     assert "line 2" in refused("--campaign", "demo", "--config", str(settings))
+
+
+def test_a_campaign_is_checked_without_being_played() -> None:
+    done = CliRunner().invoke(command, ["--campaign", "demo", "--check"])
+    assert done.exit_code == 0
+    head, *rows = done.output.splitlines()
+    assert head == f"{demo_campaign()}: nothing is wrong with its 8 adverts"
+    assert rows[0].split() == ["harbour-street", "8", "s", "the", "default"]
+    assert [row.split()[0] for row in rows if row.endswith("adults only")] == ["old-tern"]

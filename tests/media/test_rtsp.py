@@ -3,14 +3,15 @@
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from onlooker.core.errors import InputError
-from onlooker.media.video import Event, frames, patience
+from onlooker.media.video import Clock, Event, frames, patience
 
 pytest.importorskip("av", reason="video needs the extra [video]")
 
@@ -72,3 +73,22 @@ def test_a_camera_that_is_killed_is_noticed_and_found_again(port: int, monkeypat
 def test_a_path_that_the_server_does_not_have(port: int) -> None:
     with camera(port), pytest.raises(InputError, match="there is no such stream on that server"):
         next(frames(f"rtsp://127.0.0.1:{port}/elsewhere"))
+
+
+def test_a_camera_that_is_switched_on_after_the_watching_began(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "RETRY_SECONDS", (0.2,))
+    told: list[Event] = []
+    with ExitStack() as later:
+
+        def sleep(seconds: float) -> None:
+            time.sleep(seconds)
+            if len(told) == 1 and not running:
+                running.append(later.enter_context(camera(port)))
+
+        running: list[subprocess.Popen[str]] = []
+        url = f"rtsp://user:secret@127.0.0.1:{port}/camera"
+        stream = frames(url, wait=True, told=told.append, clock=Clock(sleep=sleep))
+        assert next(stream).pixels.shape == (240, 320, 3)
+        stream.close()
+    assert [event.kind for event in told] == ["failed", "opened"]
+    assert "connection refused" in told[0].text

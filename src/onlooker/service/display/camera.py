@@ -138,10 +138,10 @@ def main() -> None:
         register()
         source = task.source
         watch.run(frames(source, loop=task.loop, pace=True, wait=True, told=watch.told), watcher)
-        wire.say(Source("ended", f"{source}: has ended; with --loop it begins again"))
+        wire.say(Source("ended", f"{task.shown}: has ended; with --loop it begins again"))
     except OnlookerError as error:
         wire.say(Source("refused", str(error)))
-        sys.exit(error.exit_code)
+        os._exit(error.exit_code)  # at an orderly end Python would wait for the thread that reads, and abort
     threading.Event().wait()  # for the server to close the pipe
 
 

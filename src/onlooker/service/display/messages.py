@@ -5,6 +5,7 @@ A message that is none of these is refused, so that nothing else can come to pas
 while an operator's page asks for them; they go from memory to memory.
 """
 
+import re
 import struct
 from typing import Annotated, Literal
 
@@ -98,6 +99,11 @@ class Task(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     every: float = 0.1
     patience: float = 20.0
     log_level: str = "WARNING"
+
+    @property
+    def shown(self) -> str:
+        """The source as it may be shown: without its password."""
+        return re.sub(r"//[^/@]*@", "//***@", self.source)
 
 
 def packed(message: msgspec.Struct, data: bytes = b"") -> bytes:

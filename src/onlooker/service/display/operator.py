@@ -104,7 +104,7 @@ class Operator:
             "camera": {
                 "state": camera.state if camera.state != "seeing" or camera.sees else "lost",
                 "text": camera.text,
-                "source": camera.task.source,
+                "source": camera.task.shown,
                 "rate": None if seen is None else seen.rate,
                 "size": None if seen is None else [seen.width, seen.height],
                 "restarts": camera.restarts,
