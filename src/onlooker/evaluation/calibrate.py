@@ -65,10 +65,13 @@ class Held:
         return np.asarray(first, np.float32), np.asarray(last, np.float32)
 
 
-def fit_calibration(held: Held, probability: float = PROBABILITY, fitted_on: str = "") -> Calibration:
-    """The calibration that ``held`` asks for. Raises ``DatasetError`` where those are too few."""
+def fit_calibration(
+    held: Held, probability: float = PROBABILITY, fitted_on: str = "", *, however_few: bool = False
+) -> Calibration:
+    """The calibration that ``held`` asks for. Raises ``DatasetError`` where those are too few, unless ``however_few``:
+    a long training is not to end without one, and its intervals then reach as far as any of the faces asks."""
     least = needed(probability)
-    if len(held) < least:
+    if len(held) < least and not however_few:
         raise DatasetError(
             f"{len(held)} labelled faces are too few to say where {probability:.0%} of ages lie: at least {least} are "
             "needed; label more, or ask for a smaller --probability"

@@ -23,6 +23,9 @@ class TrainConfig:
     warm_up: float = 0.12
     weight_decay: float = 0.02
     dropout: float = 0.2
+    drop_path: float = 0.0
+    """Share of the faces for which the last residual block is left out in a step; earlier blocks proportionally less
+    (stochastic depth, Huang et al., 2016)."""
     average_decay: float = 0.998
     """Of the moving average of the weights, a step; the average is what is evaluated and kept."""
     sigma_base: float = 1.0
@@ -32,6 +35,10 @@ class TrainConfig:
     """Weight of the smooth L1 distance of the distribution's mean, in years, beside its cross-entropy."""
     gender_weight: float = 1.0
     gender_smoothing: float = 0.02
+    opinion_weight: float = 0.3
+    """Weight of a second head's loss, which learns another system's labels of the same faces where there are some."""
+    doubt: float = 0.15
+    """How far a gender's label is softened where the other system says the opposite."""
     oversampling: float = 0.5
     """A face is drawn with its age's count to the power of minus this: 0 as they come, 1 every age alike."""
     margin: float = 0.125
@@ -40,7 +47,8 @@ class TrainConfig:
     """Strength of what is done to light and sharpness; the geometric jitter stays, it belongs to the detectors."""
     pretrained: bool = True
     start: str = ""
-    """Folder of a finished run whose best weights this one starts from, instead of ImageNet's."""
+    """A finished run whose best weights this one starts from, or the card of an exported model, instead of ImageNet's.
+    """
     seed: int = 1
     threads: int = 2
 

@@ -3,16 +3,19 @@
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from onlooker.attributes.crop import cut, frame_from_landmarks, whole_picture
+from onlooker.attributes.crop import cut, frame_from_landmarks, frames, whole_picture
 from onlooker.core.errors import PictureError
 from onlooker.core.faces import Picture8
 from onlooker.core.geometry import Matrix
 from onlooker.core.protocols import Detector, Progress, silent
+from onlooker.datasets.labelled import Examples, LabelledFace
+from onlooker.detection.locate import MIN_FACE, MIN_SCORE, locate
 from onlooker.media.images import Picture, resize
 
 SURROUNDINGS = 0.4
@@ -47,13 +50,54 @@ def _near(frame: Matrix, whole: Matrix) -> bool:
     return 0.75 < size < 1.33 and float(np.hypot(*shift)) < 0.2
 
 
-def build_crops(
-    paths: Sequence[Path],
-    detector: Detector,
-    size: int,
-    margin: float,
+def found_frame(picture: Picture, detector: Detector) -> Matrix | None:
+    """The frame of the face a photograph is about (large, central, sure), found as in use; ``None`` without one."""
+    found = locate(picture, detector, MIN_FACE, MIN_SCORE).faces
+    if not len(found):
+        return None
+    size = np.array([picture.width, picture.height], dtype=np.float64)
+    low, high = np.asarray(found.boxes[:, :2], np.float64), np.asarray(found.boxes[:, 2:], np.float64)
+    off_centre = np.linalg.norm(((low + high) / 2 - size / 2) / size, axis=1)
+    share = np.prod(np.clip(high - low, 0, None), axis=1) / np.prod(size)
+    return frames(found)[int(np.argmax(np.sqrt(share) * found.scores - off_centre))]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """How crops are cut: their side in pixels, the share of the frame kept around them, and by which detector."""
+
+    size: int
+    margin: float
+    detector: Detector
+
+
+def gather(
+    faces: Sequence[LabelledFace],
+    sheet: Sheet,
     target: Path,
     *,
+    photographs: frozenset[Path] = frozenset(),
+    workers: int,
+    progress: Progress = silent,
+) -> tuple[Examples, list[int], list[str]]:
+    """Crops and labels of the faces that can be read, their indices, and a sentence for each that cannot.
+
+    A picture is taken for a face crop, as UTKFace's, unless it is among ``photographs``: there the face is found first.
+    """
+    paths = [face.path for face in faces]
+    crops, problems = build_crops(paths, sheet, target, photographs=photographs, workers=workers, progress=progress)
+    bad = {problem.split(": ")[0] for problem in problems}
+    kept = [i for i, face in enumerate(faces) if face.path.name not in bad]
+    chosen = crops if not bad else crops[np.array(kept, dtype=np.intp)]
+    return Examples.of(chosen, [faces[i] for i in kept]), kept, problems
+
+
+def build_crops(
+    paths: Sequence[Path],
+    sheet: Sheet,
+    target: Path,
+    *,
+    photographs: frozenset[Path] = frozenset(),
     workers: int = 2,
     progress: Progress = silent,
 ) -> tuple[NDArray[np.uint8], list[str]]:
@@ -62,7 +106,9 @@ def build_crops(
 
     A file that is already there is taken where it was made from the same list; a half-made one is made anew.
     """
-    stamp = {"size": size, "margin": margin, "detector": detector.name, "files": [path.name for path in paths]}
+    size, margin, detector = sheet.size, sheet.margin, sheet.detector
+    files = [f"{path.name} found" if path in photographs else path.name for path in paths]
+    stamp = {"size": size, "margin": margin, "detector": detector.name, "files": files}
     index = target.with_suffix(".json")
     if target.exists() and index.exists():
         known = json.loads(index.read_text(encoding="utf-8"))
@@ -74,11 +120,16 @@ def build_crops(
 
     def make(i: int) -> None:
         try:
-            pixels = Picture.open(paths[i]).decode()
+            picture = Picture.open(paths[i])
+            pixels = picture.decode()
+            frame = found_frame(picture, detector) if paths[i] in photographs else face_frame(pixels, detector)
         except PictureError as error:
             problems.append(f"{paths[i].name}: {error}")
             return
-        crops[i] = cut(pixels, face_frame(pixels, detector), size, margin=margin)
+        if frame is None:
+            problems.append(f"{paths[i].name}: no face was found")
+        else:
+            crops[i] = cut(pixels, frame, size, margin=margin)
 
     with ThreadPoolExecutor(workers) as pool:
         for done, _ in enumerate(pool.map(make, range(len(paths))), start=1):

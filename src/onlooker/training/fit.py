@@ -2,10 +2,10 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,25 +15,15 @@ from torch.nn import functional
 
 from onlooker.core.demographics import N_AGES, age_quantile
 from onlooker.core.errors import DatasetError
-from onlooker.core.protocols import Detector, silent
-from onlooker.core.protocols import Progress as Counter
-from onlooker.datasets.labelled import LabelledFace
+from onlooker.datasets.labelled import Examples
+from onlooker.models.cards import ModelCard
 from onlooker.training.augment import augment
 from onlooker.training.config import TrainConfig
-from onlooker.training.crops import build_crops
-from onlooker.training.network import FaceNetwork, ServedNetwork, load_imagenet, load_weights
+from onlooker.training.network import FaceNetwork, ServedNetwork, answers, load_imagenet, load_weights, new_head
+from onlooker.training.start import load_exported
 
-UNKNOWN = -1.0
-"""The gender of a face whose gender is not labelled: it teaches age alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Examples:
-    """Crops ``(N, S, S, 3)`` uint8, ages ``(N,)`` in years and genders ``(N,)``: 1 female, 0 male, or ``UNKNOWN``."""
-
-    crops: NDArray[np.uint8]
-    ages: NDArray[np.float32]
-    females: NDArray[np.float32]
+EVERY_AGE = N_AGES - 1
+"""An interval of ages from 0 to here says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,84 +41,121 @@ class Progress:
 Report = Callable[[Progress], None]
 
 
-def gather(
-    faces: Sequence[LabelledFace],
-    detector: Detector,
-    size: int,
-    margin: float,
-    target: Path,
-    *,
-    workers: int,
-    progress: Counter = silent,
-) -> tuple[Examples, list[str]]:
-    """Crops and labels of the faces that can be read, and a sentence for each that cannot."""
-    crops, problems = build_crops(
-        [f.path for f in faces], detector, size, margin, target, workers=workers, progress=progress
-    )
-    ages = np.array([f.age for f in faces], dtype=np.float32)
-    females = np.array([UNKNOWN if f.female is None else f.female for f in faces], dtype=np.float32)
-    if problems:
-        bad = {problem.split(": ")[0] for problem in problems}
-        keep = np.array([i for i, f in enumerate(faces) if f.path.name not in bad])
-        return Examples(crops[keep], ages[keep], females[keep]), problems
-    return Examples(crops, ages, females), problems
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What a run learns from, and what it is judged by after every epoch.
+
+    train, validation  faces of the data set itself
+    opinions           another system's labels of the faces in ``train``, which a second head learns beside
+    other              faces of other sets, held out of training; the best epoch is that of the least mean error of both
+    """
+
+    train: Examples
+    validation: Examples
+    opinions: Examples | None = None
+    other: Examples | None = None
 
 
-def fit(train: Examples, validation: Examples, config: TrainConfig, run: Path, report: Report) -> None:
+def fit(lesson: Lesson, config: TrainConfig, run: Path, report: Report) -> None:
     """Train into the folder ``run``: ``last.pt`` after every epoch, ``best.pt`` when validation improved, a log.
 
     Continues from ``last.pt`` where it exists; a continued run sees the same data as one that was never stopped.
     Raises ``DatasetError`` where a part is empty.
     """
-    if not len(train.ages) or not len(validation.ages):
+    train = lesson.train
+    if not len(train.ages) or not len(lesson.validation.ages):
         raise DatasetError("training needs faces in both its parts, train and validation; label more pictures")
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
-    network = FaceNetwork(config.dropout)
-    if config.start:
-        network.load_state_dict(load_weights(Path(config.start), "best.pt").state_dict())
-    else:
-        if config.pretrained:
-            load_imagenet(network)
-        _start_heads(network, train)
-    average = FaceNetwork()
-    average.load_state_dict(network.state_dict())
-    for module in (network, average):
-        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    pupil = Pupil.begin(train, config)
     batches = max(1, len(train.ages) // config.batch)
-    optimizer, schedule = _optimizer(network, config, batches)
-    first, best = _resume(run, network, average, optimizer, schedule)
+    optimizer, schedule = _optimizer(pupil, config, batches)
+    first, best = _resume(run, pupil, optimizer, schedule)
     weights = _drawing_weights(train.ages, config.oversampling)
     for epoch in range(first, config.epochs):
         torch.manual_seed(config.seed * 1000 + epoch)
         random = np.random.default_rng(config.seed * 1000 + epoch)
         size = config.first_size if epoch < config.first_epochs else config.crop_size
         started, losses = time.monotonic(), []
-        network.train()
+        pupil.network.train()
         drawn = torch.multinomial(weights, batches * config.batch, replacement=True).numpy()
         for b in range(batches):
             chosen = np.sort(drawn[b * config.batch : (b + 1) * config.batch])
-            losses.append(_step(network, average, train, chosen, size, config, optimizer, random))
+            losses.append(_step(pupil, lesson, chosen, size, config, optimizer, random))
             schedule.step()
             report(Progress(epoch + 1, config.epochs, b + 1, batches, float(np.mean(losses[-50:]))))
-        scores = validate(average, validation)
+        scores = validate(pupil.average, lesson.validation)
+        judged = scores["mae"]
+        if lesson.other is not None:
+            scores["other_mae"] = validate(pupil.average, lesson.other)["mae"]
+            judged = (judged + scores["other_mae"]) / 2
         scores |= {"loss": float(np.mean(losses)), "seconds": round(time.monotonic() - started, 1)}
         report(Progress(epoch + 1, config.epochs, batches, batches, scores["loss"], scores))
         with (run / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps({"epoch": epoch + 1, "size": size, **scores}) + "\n")
-        if scores["mae"] < best:
-            best = scores["mae"]
-            _save(run / "best.pt", {"network": average.state_dict(), "epoch": epoch + 1, "scores": scores})
-        state = {"network": network.state_dict(), "average": average.state_dict(), "epoch": epoch + 1, "best": best}
+        if judged < best:
+            best = judged
+            _save(run / "best.pt", {"network": pupil.average.state_dict(), "epoch": epoch + 1, "scores": scores})
+        state = {**pupil.state(), "epoch": epoch + 1, "best": best}
         _save(run / "last.pt", state | {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()})
 
 
+@dataclass(frozen=True, slots=True)
+class Pupil:
+    """The network that learns, the second head that learns opinions, and the moving average of the weights."""
+
+    network: FaceNetwork
+    second: nn.Conv2d
+    average: FaceNetwork
+
+    @classmethod
+    def begin(cls, train: Examples, config: TrainConfig) -> "Pupil":
+        """As the configuration says: from a run, from an exported model, from ImageNet or from nothing."""
+        network = FaceNetwork(config.dropout, config.drop_path)
+        if config.start:
+            network.load_state_dict(_start(Path(config.start), train, config).state_dict())
+        else:
+            if config.pretrained:
+                load_imagenet(network)
+            _start_head(network.head, train)
+        second = new_head()
+        second.load_state_dict(network.head.state_dict())
+        average = FaceNetwork()
+        average.load_state_dict(network.state_dict())
+        for module in (network, average):
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return cls(network, second, average)
+
+    def state(self) -> dict[str, Any]:
+        """What ``load`` takes."""
+        return {name: getattr(self, name).state_dict() for name in ("network", "second", "average")}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on where ``state`` was taken."""
+        for name in ("network", "second", "average"):
+            getattr(self, name).load_state_dict(state[name])
+
+
+def _start(start: Path, train: Examples, config: TrainConfig) -> FaceNetwork:
+    if start.is_dir():
+        return load_weights(start, "best.pt")
+    some = np.linspace(0, len(train.ages) - 1, min(256, len(train.ages))).astype(np.intp)
+    pixels = _pixels(train.crops[some])
+    inner = round(pixels.shape[-1] / (1 + 2 * config.margin))
+    edge = (pixels.shape[-1] - inner) // 2
+    faces = pixels[:, :, edge : edge + inner, edge : edge + inner]
+    faces = functional.interpolate(faces, size=(config.crop_size,) * 2, mode="bilinear", antialias=True)
+    return load_exported(ModelCard.load(start), faces)
+
+
 def validate(network: FaceNetwork, examples: Examples) -> dict[str, float]:
-    """Mean absolute error of the median age (``mae``, years) and the share of genders right (``gender``)."""
+    """Mean absolute error of the median age (``mae``, years; to the nearest end of a class) and the share of genders
+    right (``gender``)."""
     age, gender = logits(ServedNetwork(network), examples.crops)
     distribution = torch.from_numpy(age).softmax(1).numpy()
-    error = np.abs(age_quantile(distribution, 0.5) - examples.ages)
-    known = examples.females != UNKNOWN
+    said = age_quantile(distribution, 0.5)
+    error = np.maximum(np.maximum(examples.age_low - said, said - examples.age_high), 0)
+    known = examples.females >= 0
     right = (gender >= 0) == (examples.females == 1)
     return {
         "mae": round(float(error.mean()), 4),
@@ -151,9 +178,8 @@ def logits(
 
 
 def _step(
-    network: FaceNetwork,
-    average: FaceNetwork,
-    train: Examples,
+    pupil: Pupil,
+    lesson: Lesson,
     chosen: NDArray[np.intp],
     size: int,
     config: TrainConfig,
@@ -161,56 +187,93 @@ def _step(
     random: np.random.Generator,
 ) -> float:
     with torch.no_grad():
-        pixels = augment(_pixels(train.crops[chosen]), size, config.margin, random, config.augmentation)
-    age, gender = network(pixels.contiguous(memory_format=torch.channels_last))
-    loss = loss_of(age, gender, torch.from_numpy(train.ages[chosen]), torch.from_numpy(train.females[chosen]), config)
+        pixels = augment(_pixels(lesson.train.crops[chosen]), size, config.margin, random, config.augmentation)
+    features = pupil.network.features(pixels.contiguous(memory_format=torch.channels_last))
+    labels, opinions = Labels.of(lesson.train, chosen, config), None
+    if lesson.opinions is not None:
+        opinions = Labels.of(lesson.opinions, chosen, config)
+        labels = labels.doubted(opinions, config.doubt)
+    loss = loss_of(*answers(pupil.network.head, features), labels, config)
+    if opinions is not None:
+        loss = loss + config.opinion_weight * loss_of(*answers(pupil.second, features), opinions, config)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+    nn.utils.clip_grad_norm_(pupil.network.parameters(), 5.0)
     optimizer.step()
-    _move_average(average, network, config.average_decay)
+    _move_average(pupil.average, pupil.network, config.average_decay)
     return float(loss.detach())
 
 
-def loss_of(age: Tensor, gender: Tensor, ages: Tensor, females: Tensor, config: TrainConfig) -> Tensor:
-    """Cross-entropy to a Gaussian around the age (deep label distribution learning, Gao et al., 2017), a smooth L1 on
-    the distribution's mean, and a binary cross-entropy where the gender is known."""
+class Labels(NamedTuple):
+    """Labels of a batch ``(N,)``: ages from ``low`` to ``high`` in years, and the probability of *female*, -1 where
+    unknown."""
+
+    low: Tensor
+    high: Tensor
+    female: Tensor
+
+    @classmethod
+    def of(cls, examples: Examples, chosen: NDArray[np.intp], config: TrainConfig) -> "Labels":
+        """Those of the ``chosen`` examples, their genders smoothed."""
+        low, high, female = (
+            torch.from_numpy(values[chosen]) for values in (examples.age_low, examples.age_high, examples.females)
+        )
+        soft = female * (1 - 2 * config.gender_smoothing) + config.gender_smoothing
+        return cls(low.clamp(0, EVERY_AGE), high.clamp(0, EVERY_AGE), torch.where(female >= 0, soft, female))
+
+    def doubted(self, other: "Labels", doubt: float) -> "Labels":
+        """The same with genders less sure by ``doubt`` where the other labels say the opposite."""
+        opposite = (self.female >= 0) & (other.female >= 0) & ((self.female >= 0.5) != (other.female >= 0.5))
+        nearer = torch.where(self.female >= 0.5, self.female - doubt, self.female + doubt)
+        return self._replace(female=torch.where(opposite, nearer, self.female))
+
+
+def loss_of(age: Tensor, gender: Tensor, labels: Labels, config: TrainConfig) -> Tensor:
+    """Cross-entropy to a distribution around the age (deep label distribution learning, Gao et al., 2017), a smooth L1
+    on the distribution's mean, and a binary cross-entropy where the gender is known.
+
+    The distribution is a Gaussian around a known age, flat over a class of ages and falling off at its ends; a class
+    asks nothing of a mean that lies inside it. A label that spans every age counts for nothing.
+    """
     years = torch.arange(N_AGES, dtype=torch.float32)
-    label = ages.clamp(0, N_AGES - 1)
-    sigma = (config.sigma_base + config.sigma_per_year * label)[:, None]
-    target = torch.softmax(-0.5 * ((years - label[:, None]) / sigma) ** 2, dim=1)
+    low, high = labels.low[:, None], labels.high[:, None]
+    sigma = config.sigma_base + config.sigma_per_year * (low + high) / 2
+    target = torch.softmax(-0.5 * ((years - years.clamp(low, high)) / sigma) ** 2, dim=1)
     log_p = age.log_softmax(1)
-    distribution = -(target * log_p).sum(1).mean()
-    mean = functional.smooth_l1_loss((log_p.exp() * years).sum(1), label)
-    known = females != UNKNOWN
-    soft = females * (1 - 2 * config.gender_smoothing) + config.gender_smoothing
-    each = functional.binary_cross_entropy_with_logits(gender, soft.clamp(0, 1), reduction="none")
-    return (
-        distribution
-        + config.mean_weight * mean
-        + config.gender_weight * (each * known).sum() / known.sum().clamp(min=1)
+    mean = (log_p.exp() * years).sum(1)
+    off = functional.smooth_l1_loss(mean, mean.detach().clamp(labels.low, labels.high), reduction="none")
+    told = (labels.low > 0) | (labels.high < EVERY_AGE)
+    known = labels.female >= 0
+    of_gender = functional.binary_cross_entropy_with_logits(gender, labels.female.clamp(0, 1), reduction="none")
+    return _mean_where(told, -(target * log_p).sum(1) + config.mean_weight * off) + config.gender_weight * _mean_where(
+        known, of_gender
     )
+
+
+def _mean_where(counted: Tensor, values: Tensor) -> Tensor:
+    return (counted * values).sum() / counted.sum().clamp(min=1)
 
 
 def _pixels(crops: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(np.array(crops)).permute(0, 3, 1, 2).float()
 
 
-def _start_heads(network: FaceNetwork, train: Examples) -> None:
+def _start_head(head: nn.Conv2d, train: Examples) -> None:
     """Start the age head at the training set's own distribution, so that no step is spent on learning it."""
     smooth = _smooth_counts(train.ages)
-    assert network.head.bias is not None
+    assert head.bias is not None
     with torch.no_grad():
-        network.head.weight.mul_(0.1)
-        network.head.bias[:N_AGES] = torch.from_numpy(np.log(smooth / smooth.sum())).float()
-        network.head.bias[N_AGES] = 0.0
+        head.weight.mul_(0.1)
+        head.bias[:N_AGES] = torch.from_numpy(np.log(smooth / smooth.sum())).float()
+        head.bias[N_AGES] = 0.0
 
 
 def _optimizer(
-    network: FaceNetwork, config: TrainConfig, batches: int
+    pupil: Pupil, config: TrainConfig, batches: int
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
+    learnt = [*pupil.network.parameters(), *pupil.second.parameters()]
+    decayed = [p for p in learnt if p.ndim > 1]
+    others = [p for p in learnt if p.ndim <= 1]
     optimizer = torch.optim.AdamW(
         [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}],
         lr=config.learning_rate,
@@ -261,8 +324,7 @@ def _save(path: Path, state: dict[str, Any]) -> None:
 
 def _resume(
     run: Path,
-    network: FaceNetwork,
-    average: FaceNetwork,
+    pupil: Pupil,
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
 ) -> tuple[int, float]:
@@ -271,8 +333,7 @@ def _resume(
     if not path.exists():
         return 0, float("inf")
     state = torch.load(path, weights_only=True)
-    network.load_state_dict(state["network"])
-    average.load_state_dict(state["average"])
+    pupil.load(state)
     optimizer.load_state_dict(state["optimizer"])
     schedule.load_state_dict(state["schedule"])
     return int(state["epoch"]), float(state["best"])

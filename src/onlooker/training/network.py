@@ -69,43 +69,63 @@ def _norm(channels: int) -> nn.BatchNorm2d:
 class Bottleneck(nn.Module):
     """Inverted bottleneck: widen, filter each channel, narrow; the input is added where the shape allows."""
 
-    def __init__(self, inputs: int, stage: Stage, stride: int) -> None:
+    def __init__(self, inputs: int, stage: Stage, stride: int, drop: float = 0.0) -> None:
         super().__init__()
         wide = inputs * stage.expansion
         widen = [] if stage.expansion == 1 else [SameConv(inputs, wide, 1), _norm(wide), nn.ReLU6()]
         depthwise = [SameConv(wide, wide, stage.kernel, stride=stride, groups=wide), _norm(wide), nn.ReLU6()]
         self.layers = nn.Sequential(*widen, *depthwise, SameConv(wide, stage.channels, 1), _norm(stage.channels))
         self._adds = stride == 1 and inputs == stage.channels
+        self._drop = drop
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps ``(N, inputs, H, W)`` to ``(N, channels, H', W')``."""
         y: Tensor = self.layers(x)
-        return x + y if self._adds else y
+        if not self._adds:
+            return y
+        if self.training and self._drop:
+            kept = torch.rand(len(y), 1, 1, 1) >= self._drop
+            y = y * (kept / (1 - self._drop))
+        return x + y
 
 
 class FaceNetwork(nn.Module):
     """Pixels ``(N, 3, H, W)``, RGB 0..255, to age logits ``(N, 101)`` and gender logits ``(N,)`` (positive: female)."""
 
-    def __init__(self, dropout: float = 0.0) -> None:
+    def __init__(self, dropout: float = 0.0, drop_path: float = 0.0) -> None:
         super().__init__()
         layers: list[nn.Module] = [SameConv(3, 32, 3, stride=2), _norm(32), nn.ReLU6()]
-        channels = 32
+        channels, blocks = 32, sum(stage.repeats for stage in STAGES)
         for stage in STAGES:
             for i in range(stage.repeats):
-                layers.append(Bottleneck(channels, stage, stage.stride if i == 0 else 1))
+                drop = drop_path * len(layers[3:]) / blocks
+                layers.append(Bottleneck(channels, stage, stage.stride if i == 0 else 1, drop))
                 channels = stage.channels
         layers += [SameConv(channels, FEATURES, 1), _norm(FEATURES), nn.ReLU6()]
         self.body = nn.Sequential(*layers)
         self.dropout = nn.Dropout(dropout)
-        # A convolution rather than a matrix product: runtimes compute it image by image, so that a face's answer does
-        # not depend on how many others are in the batch.
-        self.head = nn.Conv2d(FEATURES, N_AGES + 1, 1)
+        self.head = new_head()
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """See the class."""
-        features = self.body((pixels - INPUT_MEAN) * INPUT_SCALE).mean((2, 3), keepdim=True)
-        out = self.head(self.dropout(features)).flatten(1)
-        return out[:, :N_AGES], out[:, N_AGES]
+        return answers(self.head, self.features(pixels))
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """What a head reads, ``(N, 1280, 1, 1)``, of pixels ``(N, 3, H, W)``."""
+        features: Tensor = self.dropout(self.body((pixels - INPUT_MEAN) * INPUT_SCALE).mean((2, 3), keepdim=True))
+        return features
+
+
+def new_head() -> nn.Conv2d:
+    """A head that reads ``FaceNetwork.features``: a convolution rather than a matrix product, since runtimes compute it
+    image by image, so that a face's answer does not depend on how many others are in the batch."""
+    return nn.Conv2d(FEATURES, N_AGES + 1, 1)
+
+
+def answers(head: nn.Conv2d, features: Tensor) -> tuple[Tensor, Tensor]:
+    """Age logits ``(N, 101)`` and gender logits ``(N,)`` that a head reads from ``FaceNetwork.features``."""
+    out = head(features).flatten(1)
+    return out[:, :N_AGES], out[:, N_AGES]
 
 
 class ServedNetwork(nn.Module):

@@ -1,7 +1,7 @@
 """A whole training run: labels, split, crops, fit, calibration, and one report on the test part."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -13,38 +13,60 @@ from onlooker.attributes.estimator import calibrated
 from onlooker.core.errors import DatasetError, InputError
 from onlooker.core.protocols import Detector
 from onlooker.datasets import labelled
-from onlooker.datasets.labelled import LabelledFace
+from onlooker.datasets.labelled import Examples, LabelledFace
 from onlooker.datasets.split import PARTS, build_split, read_split, write_split
-from onlooker.evaluation.metrics import Answers, Metrics, measure
-from onlooker.training.calibrate import fit_calibration
+from onlooker.evaluation.answers import Answers
+from onlooker.evaluation.calibrate import Held, fit_calibration
+from onlooker.evaluation.metrics import Metrics, measure
 from onlooker.training.config import TrainConfig
-from onlooker.training.fit import Examples, Report, fit, gather, logits, undo_oversampling
+from onlooker.training.crops import Sheet, gather
+from onlooker.training.fit import Lesson, Report, fit, logits, undo_oversampling
 from onlooker.training.network import ServedNetwork, load_weights
+
+HELD_BACK = 5
+"""Of further sets every how manieth face is not learnt from."""
 
 Counter = Callable[[str, int, int], None]
 """Told of long work before training: what is done, how far it is, and of how many."""
 
 
 @dataclass(frozen=True, slots=True)
+class Sources:
+    """What a run learns from.
+
+    data      a folder or CSV of labelled face crops, see ``labelled.read``, cut into parts by ``split`` or a new one
+    also      further sets, of photographs in which the face is found as in use; they join the training part, but for
+              every fifth face, by which the best epoch is chosen too
+    opinions  another system's labels of the same files, as a CSV
+    """
+
+    data: Path
+    split: Path | None = None
+    also: tuple[Path, ...] = ()
+    opinions: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingData:
-    """Labelled faces by part, and a sentence for each that is left out."""
+    """Labelled faces by part (those of ``PARTS``, and *other* where there are further sets), which of their pictures
+    are photographs rather than crops, and a sentence for each that is left out."""
 
     parts: dict[str, list[LabelledFace]]
     problems: list[str]
+    photographs: frozenset[Path] = frozenset()
 
 
 def train(
-    data: Path,
+    sources: Sources,
     run: Path,
     config: TrainConfig,
     detector: Detector,
     *,
-    split: Path | None,
     licence: str,
     report: Report,
     count: Counter,
 ) -> Metrics:
-    """Train on ``data`` into the folder ``run``, or go on where a run was stopped; the metrics on the test part.
+    """Train on ``sources`` into the folder ``run``, or go on where a run was stopped; the metrics on the test part.
 
     The folder holds ``config.json``, ``split.csv``, the crops, ``log.jsonl``, ``last.pt``, ``best.pt`` and, at the end,
     ``final.pt`` and ``summary.json`` with the calibration and the test metrics. Raises ``DatasetError`` or
@@ -52,23 +74,53 @@ def train(
     """
     run.mkdir(parents=True, exist_ok=True)
     _keep_config(run, config)
-    prepared = prepare(data, run, split, count)
+    prepared = _with_more(prepare(sources.data, run, sources.split, count), sources.also)
     examples: dict[str, Examples] = {}
+    kept: dict[str, list[int]] = {}
     for part, faces in prepared.parts.items():
         size, margin = (config.crop_size, 0.0) if part != "train" else (_cached_side(config), config.margin)
-        examples[part], problems = gather(
+        examples[part], kept[part], problems = gather(
             faces,
-            detector,
-            size,
-            margin,
+            Sheet(size, margin, detector),
             run / f"{part}.npy",
+            photographs=prepared.photographs,
             workers=config.threads,
             progress=partial(_cutting, count, part, len(faces)),
         )
         prepared.problems.extend(problems)
     (run / "problems.txt").write_text("".join(f"{line}\n" for line in prepared.problems), encoding="utf-8")
-    fit(examples["train"], examples["validation"], config, run, report)
-    return conclude(run, data, examples, config, licence)
+    opinions = None
+    if sources.opinions is not None:
+        taught = [prepared.parts["train"][i] for i in kept["train"]]
+        opinions = Examples.of(examples["train"].crops, _opinions(sources.opinions, taught))
+    lesson = Lesson(examples["train"], examples["validation"], opinions, examples.get("other"))
+    fit(lesson, config, run, report)
+    return conclude(run, sources, examples, config, licence)
+
+
+def _with_more(data: TrainingData, also: Sequence[Path]) -> TrainingData:
+    """Further sets joined to the training part, every fifth of their faces held back as the part *other*."""
+    if not also:
+        return data
+    parts, problems, photographs = dict(data.parts), list(data.problems), set[Path]()
+    parts["train"], parts["other"] = list(parts["train"]), []
+    for path in also:
+        more = labelled.read(path)
+        parts["other"] += more.faces[::HELD_BACK]
+        parts["train"] += [face for i, face in enumerate(more.faces) if i % HELD_BACK]
+        photographs |= {face.path for face in more.faces}
+        problems += more.problems
+    return TrainingData(parts, problems, frozenset(photographs))
+
+
+def _opinions(path: Path, faces: Sequence[LabelledFace]) -> list[LabelledFace]:
+    """Another system's labels of ``faces``; one that says nothing where it has none."""
+    said = {face.path.name: face for face in labelled.read(path).faces}
+    silence = LabelledFace(path, 0.0, labelled.MAX_AGE)
+    answers = [said.get(face.path.name, silence) for face in faces]
+    if all(answer is silence for answer in answers):
+        raise InputError(f"{path}: names none of the files that are learnt from; its column file must hold their names")
+    return answers
 
 
 def prepare(data: Path, run: Path, split: Path | None, count: Counter) -> TrainingData:
@@ -100,7 +152,7 @@ def prepare(data: Path, run: Path, split: Path | None, count: Counter) -> Traini
     return TrainingData(parts, problems)
 
 
-def conclude(run: Path, data: Path, examples: dict[str, Examples], config: TrainConfig, licence: str) -> Metrics:
+def conclude(run: Path, sources: Sources, examples: dict[str, Examples], config: TrainConfig, licence: str) -> Metrics:
     """Undo the oversampling, calibrate on its part, measure on the test part; write ``final.pt``, ``summary.json``."""
     network = load_weights(run, "best.pt")
     undo_oversampling(network, examples["train"].ages, config.oversampling)
@@ -108,27 +160,24 @@ def conclude(run: Path, data: Path, examples: dict[str, Examples], config: Train
     served = ServedNetwork(network)
     held = examples["calibration"]
     ages, genders = logits(served, held.crops)
-    calibration = fit_calibration(_softmax(ages), genders, held.ages, held.females)
+    labels = (held.age_low, held.age_high, held.females)
+    fitted_on = f"{sources.data.name}, calibration part ({len(held.ages)} faces)"
+    calibration = fit_calibration(Held(_softmax(ages), genders, *labels), fitted_on=fitted_on, however_few=True)
     test = examples["test"]
     read = calibrated(*logits(served, test.crops), calibration)
-    metrics = measure(
-        Answers(
-            test.ages.astype(np.float64),
-            test.females.astype(np.int8),
-            read.age.astype(np.float64),
-            read.age_low.astype(np.float64),
-            read.age_high.astype(np.float64),
-            read.p_female.astype(np.float64),
-        )
-    )
+    metrics = measure(Answers.of(read, test.age_low, test.age_high, test.females))
     counts = {part: len(e.ages) for part, e in examples.items()}
+    data = sources.data
+    learnt = " and ".join([data.name, *(path.parent.name if path.suffix else path.name for path in sources.also)])
+    if sources.opinions is not None:
+        learnt += f", with the opinions of {sources.opinions.stem}"
     summary = {
         "licence": licence,
-        "origin": f"trained by `onlooker train` from {_start(config)}, on {data.name}: "
+        "origin": f"trained by `onlooker train` from {_start(config)}, on {learnt}: "
         + ", ".join(f"{n} {part}" for part, n in counts.items()),
         "notes": f"The age interval holds the age of {calibration.interval_probability:.0%} of faces like those it was "
         "calibrated on; other cameras and other people may differ.",
-        "calibration": asdict(calibration),
+        "calibration": calibration.to_dict(),
         "scores": {
             f"{data.name}, test part": {"protocol": "crops cut by landmarks, as in training", **metrics.to_dict()}
         },
@@ -139,7 +188,7 @@ def conclude(run: Path, data: Path, examples: dict[str, Examples], config: Train
 
 def _start(config: TrainConfig) -> str:
     weights = "ImageNet weights of EfficientNet-Lite0" if config.pretrained else "random weights"
-    return weights + (f" by way of the run {Path(config.start).name}" if config.start else "")
+    return weights + (f" by way of {Path(config.start).stem}" if config.start else "")
 
 
 def _cutting(count: Counter, part: str, total: int, done: int) -> None:
@@ -149,8 +198,12 @@ def _cutting(count: Counter, part: str, total: int, done: int) -> None:
 def _keep_config(run: Path, config: TrainConfig) -> None:
     """Save the configuration with a new run; a run that goes on must have the same, or its parts would not fit."""
     path = run / "config.json"
-    if path.exists() and (run / "last.pt").exists() and (known := TrainConfig.load(path)) != config:
-        changed = [key for key, value in asdict(config).items() if asdict(known)[key] != value]
+    if path.exists() and (run / "last.pt").exists():
+        known = asdict(TrainConfig.load(path))
+        changed = [key for key, value in asdict(config).items() if known[key] != value and key != "threads"]
+    else:
+        changed = []
+    if changed:
         raise InputError(
             f"{run} was begun with another {', '.join(changed)} (see {path}); name the same values, or another folder"
         )

@@ -1,0 +1,58 @@
+"""Starting from weights that were exported: a shop goes on from the shipped model with pictures of its own."""
+
+import torch
+from torch import Tensor, nn
+
+from onlooker.core.errors import ModelError
+from onlooker.models import store
+from onlooker.models.cards import ModelCard
+from onlooker.training.network import FaceNetwork
+
+
+def load_exported(card: ModelCard, faces: Tensor) -> FaceNetwork:
+    """The network of an exported model, ready to be trained further.
+
+    An export folds each normalisation into the convolution before it. Here every normalisation is given back: it takes
+    the statistics that ``faces`` ``(N, 3, S, S)``, some hundred, have at its place, and a scale and an offset
+    that undo them, so that the network answers as the exported one does. Raises ``ModelError`` for another network.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load(str(store.require(card))).graph
+    values = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    stored = [[values[name] for name in node.input[1:]] for node in graph.node if node.op_type == "Conv"]
+    network = FaceNetwork().eval()
+    layers = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
+    if [list(layer.weight.shape) for layer in layers] != [list(weights[0].shape) for weights in stored]:
+        raise ModelError(f"{card.name}: not a network that `onlooker train` makes; start from one of its exports")
+    with torch.no_grad():
+        for layer, weights in zip(layers, stored, strict=True):
+            layer.weight.copy_(torch.from_numpy(weights[0].copy()))
+        assert network.head.bias is not None
+        network.head.bias.copy_(torch.from_numpy(stored[-1][1].copy()))
+        offsets = [torch.from_numpy(weights[1].copy()) for weights in stored[:-1]]
+        _give_back(network, offsets, faces)
+    return network
+
+
+def _give_back(network: FaceNetwork, offsets: list[Tensor], pixels: Tensor) -> None:
+    """Run ``pixels`` through the body once, and set each normalisation as its input passes by."""
+    norms = [module for module in network.body.modules() if isinstance(module, nn.BatchNorm2d)]
+
+    def hook_for(norm: nn.BatchNorm2d, offset: Tensor) -> torch.utils.hooks.RemovableHandle:
+        def before(_: nn.Module, inputs: tuple[Tensor]) -> None:
+            variance, mean = torch.var_mean(inputs[0], dim=(0, 2, 3))
+            assert norm.running_mean is not None
+            assert norm.running_var is not None
+            norm.running_mean.copy_(mean)
+            norm.running_var.copy_(variance)
+            norm.weight.copy_((variance + norm.eps).sqrt())
+            norm.bias.copy_(mean + offset)
+
+        return norm.register_forward_pre_hook(before)
+
+    hooks = [hook_for(norm, offset) for norm, offset in zip(norms, offsets, strict=True)]
+    network(pixels)
+    for hook in hooks:
+        hook.remove()
