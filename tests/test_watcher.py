@@ -251,13 +251,13 @@ def test_three_people_who_walk_up_and_pause_looped(data: Path, yunet_file: Path,
     clip = data / "videos" / "face-demographics-walking-and-pause.gif"
     watcher = Watcher.of(Analyzer(detector), live=False)
     tracks: dict[str, list[tuple[Sight, Watched]]] = defaultdict(list)
-    for sight in watcher.watch(itertools.islice(frames(clip, loop=True), 5 * 41)):
+    for sight in watcher.watch(itertools.islice(frames(clip, loop=True), 3 * 41)):
         for face in sight.faces:
             tracks[face.id].append((sight, face))
     assert len(tracks) == 3
     named: list[set[Gender | None]] = []
     for seen in tracks.values():
-        assert len(seen) >= 5 * 41 - 3
+        assert len(seen) >= 3 * 41 - 3
         left = {(face.box[0] + face.box[2]) // 320 for _, face in seen}
         assert len(left) == 1, "each third of the picture has its own person"
         later = [face for sight, face in seen if sight.at > face.since + 1]

@@ -1,8 +1,10 @@
-"""Plays and visits for tests."""
+"""Plays and visits for tests, and what a ledger holds."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from onlooker.audience.bands import Cell
+from onlooker.audience.ledger import Ledger
 from onlooker.audience.records import Counted, Play
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -39,3 +41,15 @@ def visit(at: datetime = NOON, cell: Cell = WOMAN, *, watched: bool = True) -> C
 def visits(number: int, at: datetime = NOON, cell: Cell = WOMAN) -> list[Counted]:
     """So many of them."""
     return [visit(at, cell)] * number
+
+
+def everything(ledger: Ledger, screen: str = "till") -> dict[Any, float]:
+    """All visits of a screen, by cell."""
+    year = timedelta(days=400)
+    return {**ledger.cells(screen, NOON - year, NOON + year)}
+
+
+def rows_of(ledger: Ledger, table: str) -> list[tuple[Any, ...]]:
+    """A table as it is."""
+    with ledger._database.transaction() as session:
+        return list(session.rows(f"SELECT * FROM {table}"))

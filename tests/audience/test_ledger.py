@@ -1,35 +1,21 @@
 """What the ledger promises, held against SQLite and a real PostgreSQL."""
 
-import itertools
-import signal
-import sqlite3
-import subprocess
-import sys
 import tracemalloc
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from onlooker.audience import audit, tables
 from onlooker.audience import ledger as module
+from onlooker.audience import tables
 from onlooker.audience.bands import BANDS, UNDETERMINED, UNKNOWN, shares
 from onlooker.audience.ledger import Ledger
 from onlooker.audience.records import Counted, Learned, Play
 from onlooker.audience.visits import Visit
-from onlooker.core.errors import ConfigError, StorageError, StorageFull
-from tests.audience.databases import Cluster
-from tests.audience.people import MAN, NOON, WOMAN, play, visit, visits
+from tests.audience.people import MAN, NOON, WOMAN, everything, play, rows_of, visit, visits
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-
-
-def everything(ledger: Ledger, screen: str = "till") -> dict[Any, float]:
-    return {**ledger.cells(screen, NOON - 400 * DAY, NOON + 400 * DAY)}
 
 
 # Plays ----------------------------------------------------------------------------------------------------------------
@@ -157,11 +143,6 @@ def test_what_was_published_does_not_change_when_a_visit_comes_late(ledger: Ledg
 # Single visits --------------------------------------------------------------------------------------------------------
 
 
-def rows_of(ledger: Ledger, table: str) -> list[tuple[Any, ...]]:
-    with ledger._database.transaction() as session:
-        return list(session.rows(f"SELECT * FROM {table}"))
-
-
 def test_single_visits_are_kept_only_where_they_are_switched_on_and_then_coarsely(url: str) -> None:
     plain, with_events = Ledger(url), Ledger(url, event_life=HOUR)
     seen = Counted(NOON + timedelta(minutes=3, seconds=21), {WOMAN: 0.4, MAN: 0.6}, 11.0, 7.9, True)
@@ -211,261 +192,3 @@ def test_what_was_learned_since_before_a_moment_goes_whole(ledger: Ledger) -> No
     ledger.learn("till", [Learned("a", "women", 0.5, 0.5), Learned("b", "men", 0.5, 0.5)], NOON + DAY)
     ledger.purge(NOON + DAY, before=NOON + HOUR)
     assert ledger.learned("till") == [Learned("b", "men", 0.5, 0.5)]
-
-
-# The audit log --------------------------------------------------------------------------------------------------------
-
-
-def test_the_log_is_whole_until_it_is_touched(ledger: Ledger) -> None:
-    for n in range(5):
-        ledger.note("export", {"what": "plays", "n": n}, NOON + n * HOUR)
-    log = ledger.audit()
-    assert [entry.seq for entry in log] == [1, 2, 3, 4, 5]
-    assert audit.first_broken(log) is None
-
-
-@pytest.mark.parametrize(
-    ("change", "broken"),
-    [
-        ("UPDATE audit SET detail = '{}' WHERE seq = 3", 3),
-        ("UPDATE audit SET at_ms = at_ms + 1 WHERE seq = 1", 1),
-        ("UPDATE audit SET kind = 'purge' WHERE seq = 5", 5),
-        ("DELETE FROM audit WHERE seq = 2", 2),
-        ("INSERT INTO audit SELECT 6, at_ms, kind, detail, previous, hash FROM audit WHERE seq = 5", 6),
-    ],
-)
-def test_whoever_changes_the_log_is_found_out(file: Ledger, change: str, broken: int) -> None:
-    for n in range(5):
-        file.note("export", {"n": n}, NOON)
-    with file._database.transaction(exclusive=True) as session:
-        session.run(change)
-    assert audit.first_broken(file.audit()) == broken
-
-
-def test_an_entry_made_to_fit_again_breaks_the_next(file: Ledger) -> None:
-    for n in range(3):
-        file.note("export", {"n": n}, NOON)
-    second = file.audit()[1]
-    forged = audit.Entry(second.seq, second.at_ms, second.kind, "{}", second.previous, "").expected()
-    with file._database.transaction(exclusive=True) as session:
-        session.run("UPDATE audit SET detail = '{}', hash = ? WHERE seq = 2", [(forged,)])
-    assert audit.first_broken(file.audit()) == 3
-
-
-# Purge ----------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def full(url: str) -> Iterator[Ledger]:
-    """Two screens on two days, with single visits."""
-    ledger = Ledger(url, event_life=1000 * DAY)
-    for screen, day in itertools.product(("till", "door"), (0, 1)):
-        ledger.add_plays([play(day * 5760 + (screen == "door"), screen=screen)])
-        ledger.add_visits(screen, visits(2, NOON + day * DAY), batch=f"{screen}{day}")
-        ledger.learn(screen, [Learned("a", f"segment {day}", 0.5, 0.5)], NOON + day * DAY)
-    yield ledger
-    ledger.close()
-
-
-def left(ledger: Ledger) -> dict[str, int]:
-    return {table: len(rows_of(ledger, table)) for table in tables.PERSONAL}
-
-
-def test_a_purge_of_everything_leaves_nothing_but_its_receipt(full: Ledger) -> None:
-    receipt = full.purge(NOON, everything=True)
-    assert receipt.removed == {"plays": 4, "counts": 4, "events": 8, "learned": 4, "batches": 4}
-    assert set(left(full).values()) == {0}
-    last = full.audit()[-1]
-    assert (last.seq, last.hash, last.kind) == (receipt.seq, receipt.hash, "purge")
-    assert audit.first_broken(full.audit()) is None
-
-
-def test_a_purge_of_what_is_before_a_moment(full: Ledger) -> None:
-    receipt = full.purge(NOON, before=NOON + HOUR)
-    assert receipt.removed == {"plays": 2, "counts": 2, "events": 4, "learned": 2, "batches": 0}
-    assert all(each.started_at >= NOON + HOUR for each in full.plays())
-
-
-def test_a_purge_of_a_screen(full: Ledger) -> None:
-    assert full.purge(NOON, screen="door").removed == {"plays": 2, "counts": 2, "events": 4, "learned": 2}
-    assert full.screens() == ["till"]
-    assert {each.screen_id for each in full.plays()} == {"till"}
-
-
-def test_a_purge_says_what_it_is_of(full: Ledger) -> None:
-    with pytest.raises(ValueError, match="everything, of what is before a moment, or of a screen"):
-        full.purge(NOON)
-    with pytest.raises(ValueError, match="everything"):
-        full.purge(NOON, everything=True, screen="till")
-
-
-def test_every_table_is_purged_or_said_why_not() -> None:
-    made = [s.split()[2] for statements in tables.MIGRATIONS for s in statements if s.startswith("CREATE TABLE")]
-    assert sorted(made) == sorted([*tables.PERSONAL, "audit", "facts"])
-
-
-def test_no_byte_of_what_was_purged_is_left_in_the_file(file: Ledger, tmp_path: Path) -> None:
-    file.add_plays(play(n, screen="secret-screen") for n in range(300))
-    file.add_visits("secret-screen", visits(3))
-
-    def traces() -> int:
-        return sum(path.read_bytes().count(b"secret-screen") for path in tmp_path.iterdir())
-
-    assert traces() > 300
-    file.purge(NOON, everything=True)
-    assert traces() == 0
-
-
-# Versions and addresses -----------------------------------------------------------------------------------------------
-
-
-def test_an_older_ledger_becomes_a_newer_one_and_keeps_its_plays(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    old = Ledger(url)
-    old.add_plays([play(1)])
-    old.close()
-    monkeypatch.setattr(
-        module,
-        "MIGRATIONS",
-        [*tables.MIGRATIONS, ("CREATE TABLE extra (x BIGINT)", "INSERT INTO extra SELECT count(*) FROM plays")],
-    )
-    for _ in range(2):  # once, and not again
-        new = Ledger(url)
-        assert rows_of(new, "extra") == [(1,)]
-        assert list(new.plays()) == [play(1)]
-        new.close()
-
-
-def test_a_newer_ledger_is_refused_and_left_alone(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = len(tables.MIGRATIONS)
-    monkeypatch.setattr(module, "MIGRATIONS", [*tables.MIGRATIONS, ("CREATE TABLE extra (x BIGINT)",)])
-    Ledger(url).close()
-    monkeypatch.undo()
-    with pytest.raises(ConfigError, match=rf"version {known + 1}, this program knows {known}; update it"):
-        Ledger(url)
-
-
-def test_a_migration_that_fails_changes_nothing(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    Ledger(url).close()
-    monkeypatch.setattr(module, "MIGRATIONS", [*tables.MIGRATIONS, ("CREATE TABLE extra (x BIGINT)", "NONSENSE")])
-    with pytest.raises(StorageError):
-        Ledger(url)
-    monkeypatch.undo()
-    again = Ledger(url)
-    with pytest.raises(StorageError, match="extra"):
-        rows_of(again, "extra")
-    again.close()
-
-
-@pytest.mark.parametrize("url", ["", "mysql://host/db", "sqlite://", "sqlite:///", "sqlite:file", "https://x/y"])
-def test_an_address_that_is_none_is_refused(url: str) -> None:
-    with pytest.raises(ConfigError, match="a ledger is sqlite:///file"):
-        Ledger(url)
-
-
-def test_a_ledger_that_is_not_there_is_not_made_by_who_only_reads(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no such ledger"):
-        Ledger(str(tmp_path / "none.sqlite"), create=False)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_another_file_is_no_ledger(tmp_path: Path) -> None:
-    path = tmp_path / "notes.txt"
-    path.write_text("no ledger " * 200, encoding="utf-8")
-    with pytest.raises(StorageError, match="is no ledger but some other file"):
-        Ledger(str(path))
-
-
-def test_without_psycopg_the_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(ConfigError, match=r"pip install 'onlooker\[postgres\]'") as told:
-        Ledger("postgresql://user:secret@host/db")
-    assert "secret" not in str(told.value)
-
-
-# When things go wrong -------------------------------------------------------------------------------------------------
-
-WRITER = """
-import sys
-from onlooker.audience.ledger import Ledger
-from tests.audience.people import play, visits
-url, first, steps = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-ledger = Ledger(url)
-for step in range(steps):
-    ledger.add_plays(play(first + 10 * step + n) for n in range(10))
-    ledger.add_visits("till", visits(10))
-    ledger.note("export", {"step": step}, play(0).started_at)
-    print(step, flush=True)
-"""
-
-
-def writer(url: str, first: int, steps: int) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", WRITER, url, str(first), str(steps)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[2],
-    )
-
-
-def test_several_processes_write_at_once_and_nothing_is_lost_or_doubled(url: str) -> None:
-    # They open an empty database at once, and the second sends half of what the first sends.
-    running = [writer(url, first, 20) for first in (0, 100, 1000)]
-    for process in running:
-        _, err = process.communicate(timeout=60)
-        assert (process.returncode, err) == (0, "")
-    ledger = Ledger(url, create=False)
-    assert sum(1 for _ in ledger.plays()) == 300 + 200
-    assert everything(ledger) == {WOMAN: 600.0}
-    assert len(ledger.audit()) == 60
-    assert audit.first_broken(ledger.audit()) is None
-    ledger.close()
-
-
-def test_a_killed_writer_loses_nothing_that_it_was_told_is_kept(url: str) -> None:
-    process = writer(url, 0, 100_000)
-    assert process.stdout is not None
-    for line in process.stdout:
-        if int(line) >= 5:
-            break
-    process.send_signal(signal.SIGKILL)
-    kept = 1 + int(([line.rstrip("\n"), *process.stdout.read().split("\n")][:-1] or [line])[-1])
-    process.communicate()
-    ledger = Ledger(url, create=False)
-    found = sum(1 for _ in ledger.plays())
-    assert found in (10 * kept, 10 * (kept + 1))
-    assert everything(ledger)[WOMAN] in (10.0 * kept, 10.0 * (kept + 1))
-    assert audit.first_broken(ledger.audit()) is None
-    ledger.close()
-
-
-def test_a_full_disk_is_named_and_once_there_is_room_it_goes_on(file: Ledger) -> None:
-    database: Any = file._database
-    connection: sqlite3.Connection = database._connection()
-    pages = connection.execute("PRAGMA page_count").fetchone()[0]
-    connection.execute(f"PRAGMA max_page_count = {pages + 2}")
-    with pytest.raises(StorageFull, match="the disk of the ledger is full"):
-        file.add_plays(play(n) for n in range(2000))
-    assert list(file.plays()) == []
-    connection.execute("PRAGMA max_page_count = 100000")
-    assert file.add_plays(play(n) for n in range(2000)) == 2000
-
-
-def test_a_database_that_is_down_is_named_without_its_password(tmp_path: Path) -> None:
-    pytest.importorskip("psycopg")
-    with pytest.raises(StorageError, match="check that the database runs") as told:
-        Ledger(f"postgresql://someone:secret@/none?host={tmp_path}")
-    assert "secret" not in str(told.value)
-
-
-def test_a_connection_that_broke_is_an_error_once_and_then_opened_again(cluster: Cluster) -> None:
-    url = cluster.empty()
-    ledger = Ledger(url)
-    ledger.add_plays([play(1)])
-    cluster.run(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename <> ''"
-    )
-    with pytest.raises(StorageError, match="check that the database runs"):
-        ledger.add_plays([play(2)])
-    assert ledger.add_plays([play(1), play(2)]) == 1
-    ledger.close()

@@ -105,3 +105,17 @@ def test_apportioned_numbers_are_whole_near_and_sum_up(counts: list[int], noise:
     if abs(sum(weights.values()) - total) < 1e-6:
         assert sum(whole.values()) == total
         assert all(abs(whole[i] - weights[i]) < 1 + 1e-6 for i in weights)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 99), min_size=1), min_size=1, max_size=40))
+def test_a_number_of_people_by_shares_is_never_more_than_had_a_share(people: list[dict[str, int]]) -> None:
+    """So k-anonymity of counts holds for sums of probabilities: nobody adds more than one to a cell, and rounding never
+    goes beyond the next whole number."""
+    weights = dict.fromkeys("abcdef", 0.0)
+    for shares in people:
+        for cell, share in shares.items():
+            weights[cell] += share / sum(shares.values())
+    counts = apportion(weights, len(people))
+    assert sum(counts.values()) == len(people)
+    for cell, count in counts.items():
+        assert count <= sum(cell in shares for shares in people)

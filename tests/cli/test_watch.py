@@ -90,7 +90,7 @@ def test_no_line_holds_a_picture_or_a_vector(run: Run, clip: Path) -> None:
 
 
 def test_two_runs_know_the_same_people_by_other_ids(run: Run, clip: Path) -> None:
-    options = ("watch", clip, "--format", "jsonl", *FAST)
+    options = ("watch", clip, "--format", "jsonl", "--count-only", "--seconds", "3", *FAST)
     first, second = ({v["id"] for v in lines(run(*options).out, "visit")} for _ in range(2))
     assert len(first) == len(second) == 2
     assert first.isdisjoint(second)
