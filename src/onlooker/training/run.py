@@ -21,6 +21,7 @@ from onlooker.evaluation.metrics import Metrics, measure
 from onlooker.training.config import TrainConfig
 from onlooker.training.crops import Sheet, gather
 from onlooker.training.fit import Lesson, Report, fit, logits, undo_oversampling
+from onlooker.training.held import write_held
 from onlooker.training.network import ServedNetwork, load_weights
 
 HELD_BACK = 5
@@ -88,6 +89,8 @@ def train(
             progress=partial(_cutting, count, part, len(faces)),
         )
         prepared.problems.extend(problems)
+        if part in ("calibration", "test"):
+            write_held(run, part, examples[part], kept[part])
     (run / "problems.txt").write_text("".join(f"{line}\n" for line in prepared.problems), encoding="utf-8")
     opinions = None
     if sources.opinions is not None:

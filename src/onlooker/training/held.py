@@ -1,0 +1,29 @@
+"""The faces that a run holds back, kept beside it with their labels: what is made of it later is fitted on them too."""
+
+from pathlib import Path
+
+import numpy as np
+
+from onlooker.core.errors import InputError
+from onlooker.datasets.labelled import Examples
+
+
+def write_held(run: Path, part: str, examples: Examples, kept: list[int]) -> None:
+    """Write the labels of a part; ``kept`` are their rows in the part's file of crops."""
+    np.savez(
+        run / f"{part}.npz",
+        kept=np.array(kept, np.int64),
+        age_low=examples.age_low,
+        age_high=examples.age_high,
+        females=examples.females,
+    )
+
+
+def read_held(run: Path, part: str) -> Examples:
+    """A part as ``write_held`` left it, with its crops. Raises ``InputError`` where the run has none."""
+    try:
+        labels = np.load(run / f"{part}.npz")
+        crops = np.load(run / f"{part}.npy", mmap_mode="r")
+    except FileNotFoundError:
+        raise InputError(f"{run}: its {part} part is not there; run `onlooker train` on it again") from None
+    return Examples(crops[labels["kept"]], labels["age_low"], labels["age_high"], labels["females"])
