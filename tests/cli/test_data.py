@@ -179,3 +179,12 @@ def test_a_check_lists_what_is_wrong_and_ends_in_2(run: Run, folder: Path) -> No
 def test_a_check_of_nothing_is_one_sentence(run: Run) -> None:
     found = run("data", "check", "nowhere")
     assert (found.code, found.err) == (2, "onlooker: nowhere: no such folder of labelled faces; check the path\n")
+
+
+def test_exploring_writes_a_page_and_says_what_was_left_out(run: Run, folder: Path) -> None:
+    found = run("data", "explore", folder, "--no-faces")
+    assert (found.code, found.out) == (0, "40 faces; open explored/index.html\n")
+    assert found.err == "left out: holiday.jpg: 1 fields where age_gender_race_time has 4\n"
+    assert sorted(path.name for path in Path("explored").iterdir()) == sorted(
+        ["index.html", *(f"{n}.{k}" for n in ("gender", "age", "density", "outliers", "race") for k in ("png", "svg"))]
+    )

@@ -145,6 +145,35 @@ def check(data: Path, kind: str, names_only: bool, near: float) -> None:
         raise click.exceptions.Exit(2)
 
 
+@command.command(name="explore")
+@click.argument("data", type=click.Path(path_type=Path), metavar="UTKFACE")
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("explored"),
+    show_default=True,
+    metavar="DIR",
+    help="Where index.html and the figures (PNG and SVG) are written.",
+)
+@click.option("--faces/--no-faces", default=True, show_default=True, help="A sheet of sample faces with their labels.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, metavar="K", help="Draws the faces.")
+def explore(data: Path, output: Path, faces: bool, seed: int) -> None:
+    """Draw what UTKFACE holds, with the report's numbers beside ours: one page that works offline.
+
+    Gender, age in the report's bins, the density of age for each gender, outliers, race by age and gender. Needs the
+    extra [data].
+    """
+    from onlooker.datasets.explore import explore as work
+    from onlooker.datasets.explore.page import swap_sentence
+
+    numbers = work(data, output, faces=faces, seed=seed)
+    if numbers.swapped:
+        click.echo(swap_sentence(numbers))
+    for problem in numbers.problems:
+        click.echo(f"left out: {problem}", err=True)
+    click.echo(f"{_count(numbers.faces, 'face')}; open {output / 'index.html'}")
+
+
 @command.command(name="augment")
 @click.argument("picture", type=click.Path(path_type=Path))
 @click.option(

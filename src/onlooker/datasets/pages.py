@@ -6,10 +6,14 @@ from html import escape
 STYLE = """
 :root { color-scheme: light dark; --page: #f3f5f2; --paper: #fff; --ink: #14201a; --dim: #52605a; --line: #d5dcd7;
   --bar: #a9b8b0; --accent: #0b6b4b; --wash: #e2efe8; --bad: #a8271d; --female: #b23a7b; --male: #1f69a8;
-  --race-0: #0b6b4b; --race-1: #c9821b; --race-2: #4f7fc1; --race-3: #9c4f96; --race-4: #8a968f; }
+  --race-0: #0b6b4b; --race-1: #c9821b; --race-2: #4f7fc1; --race-3: #9c4f96; --race-4: #8a968f;
+  --age-0: #cfe6da; --age-1: #a8d3bf; --age-2: #7fbea1; --age-3: #56a684; --age-4: #318a68; --age-5: #156d4c;
+  --age-6: #084f38; }
 @media (prefers-color-scheme: dark) { :root { --page: #0e1311; --paper: #161d19; --ink: #e9efeb; --dim: #a3b0a9;
   --line: #2a342f; --bar: #4d5c54; --accent: #5bd6a6; --wash: #16291f; --bad: #ff9c90; --female: #ee8fc0;
-  --male: #7ab8ee; --race-0: #35a67c; --race-1: #e2a547; --race-2: #7ea6e0; --race-3: #c585bf; --race-4: #77847d; } }
+  --male: #7ab8ee; --race-0: #35a67c; --race-1: #e2a547; --race-2: #7ea6e0; --race-3: #c585bf; --race-4: #77847d;
+  --age-0: #1f4536; --age-1: #2a6350; --age-2: #358268; --age-3: #43a281; --age-4: #5bbf9a; --age-5: #86d8b9;
+  --age-6: #bff0dc; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink);
   font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", Arial, sans-serif; }
@@ -28,7 +32,7 @@ figure { margin: 0; }
 figcaption { margin-top: 0.5rem; font-size: 0.875rem; }
 .wide { overflow-x: auto; }
 .chart svg { display: block; max-width: 100%; height: auto; margin: 0.5rem auto 1rem; }
-.wide.chart svg { max-width: none; }
+.wide.chart svg { min-width: 32rem; }
 table { width: 100%; border-collapse: collapse; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.4rem 0 0.4rem 1rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 th { white-space: normal; vertical-align: bottom; }
