@@ -24,7 +24,7 @@ COMMANDS = {
     "evaluate": ("onlooker.cli.evaluate", "How wrong is it, on labelled faces."),
     "export": ("onlooker.cli.export", "Plays and audiences of a display; a training run as a model."),
     "purge": ("onlooker.cli.purge", "Take plays and counts out of a ledger, with a receipt."),
-    "data": ("onlooker.cli.data", "Labelled data: publish a split without leaks."),
+    "data": ("onlooker.cli.data", "Pictures and labelled faces: convert, check, explore, augment, split."),
 }
 
 
