@@ -1,6 +1,9 @@
 """Any picture becomes a real JPEG, and what is one already is left as it is."""
 
+import subprocess
+import sys
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,6 +42,23 @@ def test_each_format_is_converted_not_renamed(name: str) -> None:
     jpeg = to_jpeg(ENCODED[name][0](), "picture")
     assert not jpeg.kept
     assert furthest(decoded(jpeg.data), quarters()) <= 14
+
+
+def test_a_phones_heic_is_upright_and_in_srgb(tmp_path: Path) -> None:
+    """Written by another process, since the encoder and the decoder each bring a libheif."""
+    Image.fromarray(quarters()).save(tmp_path / "in.png")
+    (tmp_path / "profile").write_bytes(swapped_profile())
+    write = (
+        "import pillow_heif; from PIL import Image; pillow_heif.register_heif_opener(); exif = Image.Exif(); "
+        "exif[0x112] = 6; profile = open('profile', 'rb').read(); "
+        "Image.open('in.png').save('out.heic', quality=100, exif=exif, icc_profile=profile)"
+    )
+    subprocess.run([sys.executable, "-c", write], cwd=tmp_path, check=True)
+    jpeg = to_jpeg((tmp_path / "out.heic").read_bytes(), "IMG_0001.HEIC")
+    assert (jpeg.format, jpeg.lies, jpeg.notes) == ("HEIF", False, ("colour profile applied",))
+    pixels = decoded(jpeg.data)
+    assert pixels.shape == (48, 64, 3)
+    assert pixels[5, 5, 1] > 200 > pixels[5, 5, 0]
 
 
 @pytest.mark.parametrize("name", ["JPEG", "progressive JPEG"])

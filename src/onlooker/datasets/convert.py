@@ -176,7 +176,7 @@ def _unchanged(before: Entry, to: str, seen: os.stat_result, quality: int) -> bo
 
 
 class _Journal:
-    """Remembers entries in the target, about as often as it costs little: a killed run loses a second's work or two."""
+    """Remembers entries in the target, as often as costs little; a killed run's last second or two are done again."""
 
     def __init__(self, target: Target, entries: dict[str, Entry]) -> None:
         self._target, self._entries = target, dict(entries)
@@ -197,7 +197,7 @@ class _Journal:
         rows = [asdict(entry) for entry in self._entries.values()]
         self._target.remember(json.dumps(rows, separators=(",", ":")).encode())
         self._dirty = False
-        self._due = time.monotonic() + max(0.5, 20 * (time.monotonic() - begun))
+        self._due = time.monotonic() + max(0.5, 5 * (time.monotonic() - begun))
 
 
 def _files(source: Path, unreadable: list[Entry]) -> Iterator[Path]:

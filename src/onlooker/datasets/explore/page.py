@@ -43,7 +43,7 @@ def page(numbers: Numbers, figures: dict[str, str], faces: Sequence[Sample], *, 
         section(
             "Race, by age and gender",
             "The data set's own five labels, kept here to know the data; nothing that serves users predicts them. "
-            f"Of all {_white(numbers):.0%} are labelled White, from 60 on {_white(numbers, BINS[-2:]):.0%}. {UNSAID}",
+            f"Of all, {_white(numbers):.0%} are labelled White; from 60 on, {_white(numbers, BINS[-2:]):.0%}. {UNSAID}",
             _chart("race", figures, "The share of each race label in each bin of age, for each gender; see the table"),
             folded("Faces by race, age and gender", _races(numbers)),
         ),
