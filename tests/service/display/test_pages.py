@@ -141,6 +141,33 @@ def test_plays_are_kept_once_however_often_they_come(tmp_path: Path) -> None:
     run(studio, work)
 
 
+def test_one_page_plays_and_another_is_refused_until_somebody_has_it_take_over(tmp_path: Path) -> None:
+    studio = make_studio(tmp_path)
+    told: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
+    studio.screen.told.listeners.add(told)
+
+    async def claim(client: Client, page: str, **how: bool) -> bool:
+        answer = await client().post("/display/seat", json={"page": page, **how})
+        return bool(answer.json()["yours"])
+
+    async def work(client: Client) -> None:
+        with studio.seat.listening("page-0001"), studio.seat.listening("page-0002"):
+            assert await claim(client, "page-0001")
+            assert not await claim(client, "page-0002")
+            asked = {"page": "page-0002", "play": "play-0001"}
+            assert "another page plays" in problem(await client().post("/display/next", json=asked), 403, "forbidden")
+            assert Operator(studio).state()["errors"][0]["name"] == "screen's page"
+            assert await claim(client, "page-0002", take=True)
+            assert (await client().post("/display/next", json=asked)).status_code == 200
+            assert not await claim(client, "page-0001", waits=True)
+            # Plays of the page that had to stop are kept all the same.
+            answer = await client().post("/display/plays", json={"plays": [play("one-00001")]})
+            assert answer.json() == {"acknowledged": ["one-00001"]}
+        assert [told.get_nowait() for _ in range(2)] == [("seat", "page-0001"), ("seat", "page-0002")]
+
+    run(studio, work)
+
+
 def test_a_ledger_that_fails_acknowledges_nothing_and_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     studio = make_studio(tmp_path)
 
