@@ -1,0 +1,196 @@
+"""A step of the report, whole: split, train, keep the best, test, and our own model on the same faces."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from onlooker.report import networks
+from onlooker.report.backend import keras
+from onlooker.report.faces import Faces, read_faces
+from onlooker.report.fit import History, Part, Report, fit, predict
+from onlooker.report.networks import CLASSES, Model, output_names, summary
+from onlooker.report.ours import ask, unseen
+from onlooker.report.plain import Forward, chain, forward_of
+from onlooker.report.scores import score
+from onlooker.report.splits import Parts, SplitName, cut, shares
+
+Task = Literal["gender", "age", "inception", "multi"]
+EPOCHS: dict[Task, int] = {"gender": 100, "age": 35, "inception": 50, "multi": 35}
+"""The report's. It does not say how long it trained the model of several outputs; here as long as age."""
+
+PICTURES = 15
+
+Count = Callable[[str, int, int], None]
+"""Told of long work beside training: what is done, how far it is, and of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to reproduce. ``sample`` draws so many faces instead of all; ``v1`` is the published split's file."""
+
+    data: Path
+    output: Path
+    v1: Path
+    split: SplitName = "shuffled"
+    epochs: int | None = None
+    seed: int = 1
+    weights: Literal["imagenet", "none"] = "imagenet"
+    sample: int | None = None
+    threads: int = 1
+    report: Report = field(default=lambda _: None, compare=False)
+    count: Count = field(default=lambda *_: None, compare=False)
+
+
+def run(tasks: list[Task], options: Options) -> list[dict[str, Any]]:
+    """Every network of the tasks, its result written to ``output/results`` as soon as it is known.
+
+    What is done already is not done again. Raises ``InputError`` for data, weights or a folder that cannot be used.
+    """
+    torch.set_num_threads(options.threads)
+    built = {name: model for task in tasks for name, model in build(task, options).items()}
+    faces = _sampled(
+        read_faces(options.data, options.output / "faces.npy", lambda n: options.count("reading faces", n, 0)), options
+    )
+    return [reproduce(task, model, faces, options) for (task, _), model in built.items()]
+
+
+def build(task: Task, options: Options) -> dict[tuple[Task, str], Model]:
+    """The networks of a task, from the seed. Inception's are two, and may have to be fetched: before all else."""
+    keras.utils.set_random_seed(options.seed)
+    if task == "gender":
+        models = [networks.gender_cnn()]
+    elif task == "age":
+        models = [networks.age_cnn()]
+    elif task == "multi":
+        models = [networks.multi_output()]
+    else:
+        weights: Literal["imagenet"] | None = "imagenet" if options.weights == "imagenet" else None
+        models = [networks.inception(output, weights=weights) for output in ("gender", "age")]
+    return {(task, model.name): model for model in models}
+
+
+def reproduce(task: Task, model: Model, faces: Faces, options: Options) -> dict[str, Any]:
+    """Train one network and write what it reached."""
+    outputs = output_names(model)
+    parts = cut(faces, options.split, task=outputs[0], seed=options.seed, v1=options.v1)
+    folder = options.output / options.split / model.name
+    forward, inputs = _trained_part(model, faces, folder, options)
+
+    def part(chosen: NDArray[np.intp]) -> Part:
+        return Part(inputs[chosen], {name: faces.labels[name][chosen] for name in outputs})
+
+    epochs = options.epochs or EPOCHS[task]
+    history = fit(
+        model,
+        forward,
+        part(parts.train),
+        part(parts.validation),
+        folder,
+        epochs=epochs,
+        seed=options.seed,
+        report=options.report,
+    )
+    model.save(folder / "best.keras")
+    said = {name: answer.argmax(1) for name, answer in predict(forward, inputs[parts.test]).items()}
+    result = _result(task, model, faces, parts, history, said, options)
+    path = options.output / "results" / f"{options.split}-{model.name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return result
+
+
+def _trained_part(model: Model, faces: Faces, folder: Path, options: Options) -> tuple[Forward, NDArray[Any]]:
+    """What is trained, and what it reads: pixels, or what a frozen base makes of them, computed once."""
+    if not model.name.startswith("inception"):
+        return forward_of(model), faces.pixels
+    names = [layer.name for layer in model.layers]
+    after = names.index("features") + 1
+    base = keras.Model(model.input, model.get_layer("features").output)
+    kept = folder.parent / f"features-{options.weights}-{options.seed}.npy"
+    features = np.load(kept) if kept.exists() else np.zeros(0)
+    if len(features) != len(faces):
+        rows = []
+        for i in range(0, len(faces), 64):
+            batch = torch.from_numpy(faces.pixels[i : i + 64]).float() / 255
+            with torch.no_grad():
+                rows.append(base(batch, training=False).numpy())
+            options.count("looking through Inception", min(i + 64, len(faces)), len(faces))
+        features = np.concatenate(rows)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        np.save(kept, features)
+    return chain(model.layers[after:], output_names(model)[0]), features
+
+
+def _result(
+    task: Task,
+    model: Model,
+    faces: Faces,
+    parts: Parts,
+    history: History,
+    said: dict[str, NDArray[np.intp]],
+    options: Options,
+) -> dict[str, Any]:
+    truth = {name: faces.labels[name][parts.test] for name in said}
+    new = unseen(faces, parts.test, options.v1)
+    own = np.isin(parts.test, new)
+    count = options.count
+    ours = ask(
+        faces,
+        new,
+        options.output / "ours.npy",
+        workers=options.threads,
+        progress=lambda done: count("asking our own model", done, 2 * len(new)),
+    )
+    same: dict[str, Any] = {}
+    for name in said:
+        if name == "race" or not len(new):
+            continue  # our model has no such output, and shall have none
+        answers = {"network": said[name][own]} | {form: answer[name] for form, answer in ours.items()}
+        same[name] = {
+            who: score(truth[name][own], answer, len(CLASSES[name])).to_dict() for who, answer in answers.items()
+        }
+    drawn = np.random.default_rng(options.seed).permutation(len(parts.test))[:PICTURES]
+    sampled = f" --sample {options.sample}" if options.sample else ""
+    chosen_weights = f" --weights {options.weights}" if task == "inception" else ""
+    return {
+        "made_by": f"onlooker report run --only {task} --split {options.split} --epochs {len(history)} "
+        f"--seed {options.seed}{chosen_weights}{sampled}",
+        "task": task,
+        "network": model.name,
+        "split": options.split,
+        "seed": options.seed,
+        "parameters": int(model.count_params()),
+        "epochs": len(history),
+        "best_epoch": int(min(history, key=lambda scores: scores["val_loss"])["epoch"]),
+        "summary": summary(model),
+        "shares": shares(faces, parts),
+        "history": history,
+        "test": {name: score(truth[name], said[name], len(CLASSES[name])).to_dict() for name in said},
+        "same_faces": same,
+        "pictures": [
+            {
+                "file": faces.names[parts.test[i]],
+                **{name: [int(said[name][i]), int(truth[name][i])] for name in said},
+            }
+            for i in drawn
+        ],
+    }
+
+
+def _sampled(faces: Faces, options: Options) -> Faces:
+    if options.sample is None or options.sample >= len(faces):
+        return faces
+    kept = np.sort(np.random.default_rng(options.seed).permutation(len(faces))[: options.sample])
+    return Faces(
+        faces.folder,
+        [faces.names[i] for i in kept],
+        faces.pixels[kept],
+        faces.ages[kept],
+        {name: labels[kept] for name, labels in faces.labels.items()},
+    )
