@@ -1,89 +1,99 @@
 """``onlooker evaluate``: how wrong is it, on labelled faces."""
 
-import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from onlooker.cli.options import detector_options, progress
+from onlooker.cli.confidence import confidence_option
+from onlooker.cli.labelled import FORM, card_of, data_options, evaluated, protocol_of, read_faces, write_page
+from onlooker.cli.options import detector_options
+
+if TYPE_CHECKING:
+    from onlooker.evaluation.report import Report
 
 
-@click.command(name="evaluate")
-@click.argument("data", type=click.Path(path_type=Path))
-@click.option("--split", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="CSV file,part,group.")
-@click.option("--part", default=None, help="The part of the split to evaluate: train, validation, calibration or test.")
+@click.command(
+    name="evaluate",
+    help="Analyze the labelled pictures of DATA and print the error, each figure with its 95 % bootstrap interval.\n\n"
+    f"{FORM} A face is found by the detector unless --aligned is given.",
+)
+@data_options
 @click.option("--format", "kind", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Also write evaluation.html, a page with figures, and evaluation.json there.",
+)
 @click.option("--record", metavar="NAME", help="Also write the figures into the model's card, under this name.")
+@confidence_option
 @detector_options
 def command(
     data: Path,
     split: Path | None,
     part: str | None,
     kind: str,
+    output: Path | None,
     record: str | None,
+    confidence: float | None,
     detector: str,
     min_face: float,
     aligned: bool,
     workers: int | None,
     model: str | None,
 ) -> None:
-    """Analyze the labelled pictures of DATA and print the error, each figure with its 95 % bootstrap interval.
+    """See ``help`` above, which tells the form of the data."""
+    import json
 
-    DATA is a folder of files named as UTKFace's (age_gender_race_time.jpg), or a CSV with the columns file and age and,
-    if known, gender. A face is found by the detector unless --aligned is given.
-    """
     from onlooker.analyzer import Analyzer
+    from onlooker.attributes.estimator import FaceEstimator
     from onlooker.core.errors import InputError
-    from onlooker.datasets import labelled
-    from onlooker.datasets.split import part_files
-    from onlooker.evaluation.run import evaluate
-    from onlooker.models.cards import ModelCard, builtin_card
+    from onlooker.evaluation.page import evaluation_page
+    from onlooker.evaluation.report import report
 
-    if (split is None) != (part is None):
-        raise InputError("--split and --part belong together: name the split's file and one of its parts")
-    read = labelled.read(data)
-    faces = read.faces
-    if split is not None and part is not None:
-        faces = list(labelled.select(faces, part_files(split, part)))
-        if not faces:
-            raise InputError(f"no file of the part {part} of {split} lies in {data}; check that they belong together")
-    for problem in read.problems:
-        click.echo(f"left out: {problem}", err=True)
-    analyzer = Analyzer(detector, Path(model) if model else None, min_face=min_face, aligned=aligned, workers=workers)
-    with progress("evaluating", len(faces)) as step:
-        result = evaluate(analyzer, faces, step)
-    for name, why in result.missed:
-        click.echo(f"no answer: {name}: {why}", err=True)
-    figures = result.metrics.to_dict()
-    click.echo(json.dumps(figures) if kind == "json" else _table(figures))
+    if record and confidence is not None:
+        raise InputError("--record keeps what the model does on its own; leave --confidence out of it")
+    faces = read_faces(data, split, part)
+    card = card_of(model)
+    estimator = FaceEstimator(card, confidence=confidence)
+    analyzer = Analyzer(detector, estimator, min_face=min_face, aligned=aligned, workers=workers)
+    result = evaluated(analyzer, faces)
+    found = report(result.answers, result.metrics, protocol_of(analyzer, card), card.calibration)
+    figures = json.dumps(found.to_dict())
+    click.echo(figures if kind == "json" else _table(found, estimator.confidence))
+    if output:
+        title = f"{card.name} on {data.stem or data.resolve().name}" + (f", {part} part" if part else "")
+        write_page(output, "evaluation", evaluation_page(found, title, estimator.confidence), figures)
     if record:
-        from onlooker.attributes.estimator import DEFAULT_MODEL
-
-        card = ModelCard.load(Path(model)) if model else builtin_card(DEFAULT_MODEL)
-        path = (
-            "given crops" if aligned or analyzer.detector is None else f"found by {analyzer.detector.name}, end to end"
-        )
-        card.with_scores(record, {"protocol": path, **figures}).save()
+        card.with_scores(record, found.for_card()).save()
 
 
-_NAMES = {
-    "mae": "age, mean absolute error",
-    "cs5": "age, at most 5 years off",
-    "gender_accuracy": "gender right",
-    "class_accuracy": "child / adult / old right",
-    "class_macro_recall": "child / adult / old, mean recall",
-    "interval_coverage": "age within its interval",
-}
+def _table(found: "Report", asked: float) -> str:
+    from onlooker.evaluation.metrics import NAMES
+    from onlooker.evaluation.words import NAMES as WORDS
+    from onlooker.evaluation.words import figure, form
 
-
-def _table(figures: dict[str, object]) -> str:
-    lines = [f"{figures['n']} faces, {figures['no_face']} pictures without an answer; 95 % intervals in brackets"]
-    for key, name in _NAMES.items():
-        value = figures[key]
-        if not isinstance(value, dict):
-            lines.append(f"{name:<34} no labels")
-            continue
-        form = "{:.2f}" if key == "mae" else "{:.1%}"
-        shown, low, high = (form.format(value[k]) for k in ("value", "low", "high"))
-        lines.append(f"{name:<34} {shown}{' years' if key == 'mae' else ''}  ({low} to {high})")
+    metrics = found.metrics
+    lines = [f"{metrics.n} faces, {metrics.no_face} pictures without an answer; 95 % intervals in brackets"]
+    classes = ("label_class_accuracy", "label_class_probability")
+    for name in NAMES:
+        value = getattr(metrics, name)
+        if value is not None or name not in classes:
+            lines.append(f"{WORDS[name]:<34} {'no labels' if value is None else figure(name, value)}")
+    shown = {
+        "mae": "error",
+        "bias": "bias",
+        "gender_accuracy": "gender",
+        "gender_answered": "named",
+        "interval_coverage": f"in {asked:.0%}",
+        "interval_width": "width",
+    }
+    for by, heading in ((found.by_age, "labelled age"), (found.by_answer, "answered age")):
+        lines += ["", f"{heading:<14}{'faces':>7}" + "".join(f"{head:>9}" for head in shown.values())]
+        for band, one in by.items():
+            cells = [getattr(one, name) for name in shown]
+            told = ["-" if cell is None else form(name)(cell.value) for name, cell in zip(shown, cells, strict=True)]
+            row = "".join(f"{cell:>9}" for cell in told)
+            lines.append(f"{band:<14}{one.n:>7,}{row}")
     return "\n".join(lines)

@@ -22,8 +22,11 @@ COMMANDS = {
     "models": ("onlooker.cli.models", "Model cards: licence, size, figures, checksum; fetch a model."),
     "train": ("onlooker.cli.train", "Train a model on a folder of labelled faces."),
     "evaluate": ("onlooker.cli.evaluate", "How wrong is it, on labelled faces."),
+    "audit": ("onlooker.cli.audit", "Who is served worse: by sex, age, race label and their crossings."),
+    "calibrate": ("onlooker.cli.calibrate", "Intervals and probabilities that hold for your own cameras."),
     "export": ("onlooker.cli.export", "Plays and audiences of a display; a training run as a model."),
     "purge": ("onlooker.cli.purge", "Take plays and counts out of a ledger, with a receipt."),
+    "report": ("onlooker.cli.report", "The report of 2020: its networks trained again, beside our own."),
     "data": ("onlooker.cli.data", "Pictures and labelled faces: convert, check, explore, augment, split."),
 }
 

@@ -35,6 +35,30 @@ def fetch(name: str, source: Path | None, timeout: float) -> None:
     click.echo(f"{name} is verified and ready: {path}")
 
 
+@command.command(name="card")
+@click.argument("name")
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write there instead of printing."
+)
+def card(name: str, output: Path | None) -> None:
+    """Print the model card of NAME in words, as Markdown: use, licence, figures, groups, calibration, limits.
+
+    NAME is a model of the package, or the path of a card (.json) of your own.
+    """
+    from onlooker.core.errors import InputError
+    from onlooker.evaluation.model_card import model_card
+    from onlooker.models.cards import ModelCard, builtin_card
+
+    text = model_card(ModelCard.load(Path(name)) if name.endswith(".json") else builtin_card(name))
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{output}: cannot be written ({error.strerror}); name another file") from None
+
+
 def _show() -> None:
     from rich.console import Console
     from rich.text import Text
@@ -73,9 +97,11 @@ def _figures(scores: dict[str, object]) -> str:
     parts = []
     for key, value in scores.items():
         if isinstance(value, dict):
-            years = key == "mae"
-            shown, low, high = (f"{value[k]:.2f}" if years else f"{value[k]:.1%}" for k in ("value", "low", "high"))
-            parts.append(f"{key} {shown} ({low} to {high})" + (" years" if years else ""))
+            if "value" in value:  # what is told by age band stands in `onlooker models card`
+                years = key in ("mae", "bias", "interval_width")
+                form = "{:.2f}" if years else "{:.1%}"
+                shown, low, high = (form.format(value[k]) for k in ("value", "low", "high"))
+                parts.append(f"{key} {shown} ({low} to {high})" + (" years" if years else ""))
         elif value is not None:
             parts.append(f"{key} {value}")
     return ", ".join(parts)

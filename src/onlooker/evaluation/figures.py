@@ -1,6 +1,7 @@
 """Figures as inline SVG, in the colours of the page they stand on."""
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -8,7 +9,7 @@ from html import escape
 from onlooker.evaluation.metrics import Estimate
 
 WIDTH = 720
-LABELS, VALUES = 170, 120
+LABELS, VALUES = 170, 190
 """Pixels left for a row's name and for its figure in words."""
 
 ROW = 30
@@ -61,7 +62,7 @@ def dots(
     for tick in _ticks(low, high):
         parts.append(f'<line class="grid" x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="0" y2="{bottom}"/>')
         parts.append(
-            f'<text class="dim tick" x="{x(tick):.1f}" y="{bottom + 18}" text-anchor="middle">{say(tick)}</text>'
+            f'<text class="dim tick" x="{x(tick):.1f}" y="{bottom + 18}" text-anchor="middle">{_tick(say(tick))}</text>'
         )
     if line is not None:
         parts.append(f'<line class="goal" x1="{x(line):.1f}" x2="{x(line):.1f}" y1="0" y2="{bottom}"/>')
@@ -74,7 +75,8 @@ def _dot_row(i: int, row: Row, x: Callable[[float], float], say: Callable[[float
     y, kind = ROW * i + 18, " faint" if row.faint else ""
     count = f'<tspan class="dim"> {row.n:,}</tspan>' if row.n else ""
     parts = [
-        f'<text class="{kind.strip()}" x="{LABELS - 14}" y="{y + 4}" text-anchor="end">{escape(row.name)}{count}</text>',
+        f'<text class="{kind.strip()}" x="{LABELS - 14}" y="{y + 4}" text-anchor="end">{escape(row.name)}{count}'
+        "</text>",
         f'<line class="reach{kind}" x1="{x(row.value.low):.1f}" x2="{x(row.value.high):.1f}" y1="{y}" y2="{y}"/>',
     ]
     parts += [
@@ -116,17 +118,21 @@ def chart(
     for tick in _ticks(low, high):
         y = at(left, tick)[1]
         parts.append(f'<line class="grid" x1="{margin}" x2="{margin + wide}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text class="dim tick" x="{margin - 8}" y="{y + 4:.1f}" text-anchor="end">{say_y(tick)}</text>')
+        parts.append(
+            f'<text class="dim tick" x="{margin - 8}" y="{y + 4:.1f}" text-anchor="end">{_tick(say_y(tick))}</text>'
+        )
     for tick in _ticks(left, right):
         x = at(tick, low)[0]
         parts.append(
-            f'<text class="dim tick" x="{x:.1f}" y="{top + height + 20}" text-anchor="middle">{say_x(tick)}</text>'
+            f'<text class="dim tick" x="{x:.1f}" y="{top + height + 20}" text-anchor="middle">'
+            f"{_tick(say_x(tick))}</text>"
         )
     if diagonal:
         (x1, y1), (x2, y2) = at(max(left, low), max(left, low)), at(min(right, high), min(right, high))
         parts.append(f'<line class="goal" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>')
     parts += [_curve(line, at, 24 + 20 * i, margin + wide + 16) for i, line in enumerate(lines)]
-    axis = f'<text class="dim" x="{margin + wide / 2}" y="{top + height + 42}" text-anchor="middle">{escape(x_name)}</text>'
+    x = margin + wide / 2
+    axis = f'<text class="dim" x="{x}" y="{top + height + 42}" text-anchor="middle">{escape(x_name)}</text>'
     told = "; ".join(
         f"{line.name}: " + ", ".join(f"{say_x(x)}: {say_y(e.value)}" for x, e in line.points) for line in lines
     )
@@ -156,7 +162,7 @@ def _nice(low: float, high: float) -> tuple[float, float]:
 def _step(span: float) -> float:
     """A round step that makes four to eight parts of a span."""
     rough = (span or 1.0) / 6
-    power = 10 ** math.floor(math.log10(rough))
+    power = float(10 ** math.floor(math.log10(rough)))
     return next(power * k for k in (1, 2, 2.5, 5, 10) if power * k >= rough)
 
 
@@ -164,6 +170,12 @@ def _ticks(low: float, high: float) -> list[float]:
     step = _step(high - low)
     first = math.ceil(low / step - 1e-9)
     return [k * step + 0.0 for k in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def _tick(text: str) -> str:
+    """A figure as an axis shows it: ``2`` for ``2.00``, ``0`` for ``+0.00``."""
+    short = re.sub(r"\.0+(?!\d)|(?<=\.\d)0+(?!\d)", "", text)
+    return "0" if short == "+0" else short
 
 
 def _svg(height: float, inner: str, told: str) -> str:

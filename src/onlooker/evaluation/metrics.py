@@ -220,8 +220,9 @@ def bootstrap(statistics: dict[str, Statistic], n: int, *, seed: int = 0) -> dic
     """
     random = np.random.default_rng(seed)
     drawn: dict[str, list[Floats]] = {name: [] for name in statistics}
-    for start in range(0, RESAMPLES, 50):
-        weights = random.multinomial(n, np.full(n, 1 / n), size=min(50, RESAMPLES - start)).astype(np.float64)
+    together = max(50, min(RESAMPLES, 250_000 // n))  # some megabytes at once
+    for start in range(0, RESAMPLES, together):
+        weights = random.multinomial(n, np.full(n, 1 / n), size=min(together, RESAMPLES - start)).astype(np.float64)
         for name, statistic in statistics.items():
             drawn[name].append(statistic(weights))
     answer = {}

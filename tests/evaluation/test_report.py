@@ -1,0 +1,165 @@
+"""Curves, and what is made of an evaluation: JSON, pages, a model's card in words."""
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from onlooker.attributes.estimator import DEFAULT_MODEL
+from onlooker.evaluation import curves
+from onlooker.evaluation.audit import audit
+from onlooker.evaluation.audit_page import audit_page
+from onlooker.evaluation.figures import Row, dots
+from onlooker.evaluation.metrics import Estimate, measure
+from onlooker.evaluation.model_card import model_card
+from onlooker.evaluation.page import evaluation_page
+from onlooker.evaluation.report import Report, audit_for_card, audit_to_dict, report
+from onlooker.models.calibration import Calibration
+from onlooker.models.cards import builtin_card
+from tests.evaluation.people import answers
+
+CALIBRATION = Calibration(0.9, 1.0, (0,), (0.5, 0.9), ((0.25, 0.45),), "invented people")
+
+
+@pytest.fixture(scope="module")
+def found() -> Report:
+    given = answers()
+    return report(given, measure(given, no_face=3), "invented", CALIBRATION)
+
+
+def test_bands_hold_every_age_once_as_a_person_would_say_it() -> None:
+    assert curves.bands_of(np.array([0, 2.4, 2.5, 9.4, 79.4, 79.5, 116])).tolist() == [
+        "0 to 2", "0 to 2", "3 to 9", "3 to 9", "70 to 79", "80 and over", "80 and over",
+    ]  # fmt: skip
+    by = curves.by_band(answers(), answers().label)
+    assert list(by) == [name for name in curves.band_names() if name in by]
+    assert sum(metrics.n for metrics in by.values()) == 400
+
+
+def test_the_cumulative_score_rises_and_at_five_years_is_the_metric(found: Report) -> None:
+    shares = [point.y.value for point in found.score]
+    assert shares == sorted(shares)
+    assert found.metrics.cs5 is not None
+    assert found.metrics.cs5_whole is not None
+    assert found.score[4].y.value == found.metrics.cs5.value
+    assert found.score_whole[4].y.value == found.metrics.cs5_whole.value
+    assert all(w.y.value >= s.y.value for w, s in zip(found.score_whole, found.score, strict=True))
+
+
+def test_the_most_certain_are_right_more_often_and_all_of_them_are_everyone(found: Report) -> None:
+    assert found.certainty[0].y.value > found.certainty[-1].y.value
+    assert found.metrics.gender_accuracy is not None
+    assert found.certainty[-1].y.value == found.metrics.gender_accuracy.value
+    assert found.certainty[-1].n == 400
+
+
+def test_reliability_counts_every_labelled_face_once(found: Report) -> None:
+    assert sum(point.n for point in found.reliability) == 400
+    assert [point.x for point in found.reliability] == sorted(point.x for point in found.reliability)
+
+
+def test_a_wider_confidence_holds_more(found: Report) -> None:
+    half, most = found.coverage
+    assert (half.x, most.x) == (0.5, 0.9)
+    assert half.y.value < most.y.value
+
+
+def test_the_json_is_json_and_begins_with_the_figures(found: Report) -> None:
+    given = json.loads(json.dumps(found.to_dict()))
+    assert list(given)[:3] == ["protocol", "n", "mae"]
+    assert given["no_face"] == 3
+    assert set(given["by_age"]["20 to 29"]) >= {"n", "mae", "bias", "interval_coverage"}
+    assert len(given["cumulative_score"]) == 15
+    assert "cumulative_score" not in found.for_card()
+
+
+class _Page(HTMLParser):
+    """What a page asks others for, and whether its tags are paired."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.asked: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.asked += [str(value) for name, value in attrs if name in ("src", "href")]
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """A tag that closes itself."""
+
+
+def check(page: str) -> None:
+    parser = _Page()
+    parser.feed(page)
+    assert parser.open == []
+    assert parser.asked == []
+    assert "nan" not in re.sub(r"<style>.*</style>", "", page, flags=re.DOTALL).lower().split()
+
+
+def test_the_page_stands_alone_and_shows_the_figures(found: Report) -> None:
+    page = evaluation_page(found, "us <on> them", 0.9)
+    check(page)
+    assert "us &lt;on&gt; them" in page
+    assert found.metrics.mae is not None
+    assert f"{found.metrics.mae.value:.2f} years" in page
+    assert "80 and over" in page
+
+
+def test_without_gender_labels_there_is_no_figure_of_gender() -> None:
+    given = replace(answers(), female=np.full(400, -1, np.int8))
+    page = evaluation_page(report(given, measure(given), "invented", None), "t", 0.9)
+    check(page)
+    assert "Gender" not in page
+
+
+def test_the_page_of_an_audit_names_the_worst_first_and_every_group() -> None:
+    given = answers()
+    found = audit(given, {"them": answers(seed=1)}, ours="us")
+    page = audit_page(found, "t", "invented")
+    check(page)
+    assert page.index("Who is served worst") < page.index("By sex")
+    for name in ("female", "80 and over", "them", "A", "female, B"):
+        assert f"{name} <" in page or f">{name}<" in page, name
+
+
+def test_a_dot_is_where_its_figure_is() -> None:
+    drawn = dots([Row("a", Estimate(0.0, 0.0, 0.0)), Row("b", Estimate(1.0, 1.0, 1.0))], "{:g}".format)
+    first, last = (float(x) for x in re.findall(r'class="dot" cx="([\d.]+)"', drawn))
+    assert (first, last) == (170, 530)
+
+
+def test_a_card_in_words_tells_figures_groups_and_calibration(found: Report) -> None:
+    given = answers()
+    card = replace(builtin_card(DEFAULT_MODEL), calibration=CALIBRATION, scores={}, fairness={})
+    card = card.with_scores("Invented", found.for_card())
+    card = card.with_fairness("Invented", audit_for_card(audit(given, ours="us"), "invented"))
+    text = model_card(card)
+    assert "calibrated on** invented people" in text.lower()
+    assert card.licence in text
+    assert "| 20 to 29 |" in text
+    assert "worst **B**" in text
+    assert found.metrics.mae is not None
+    assert f"{found.metrics.mae.value:.2f} years" in text
+
+
+def test_an_audit_is_json(found: Report) -> None:
+    del found
+    given = json.loads(json.dumps(audit_to_dict(audit(answers(), ours="us"), "invented")))
+    assert given["everyone"]["systems"]["us"]["n"] == 400
+    assert {"grouping", "metric", "worst", "certain"} <= set(given["gaps"][0])
+
+
+def test_the_printed_card_is_that_of_the_model_that_is_served() -> None:
+    path = Path(__file__).parent.parent.parent / "docs" / "model_card.md"
+    assert path.read_text(encoding="utf-8") == model_card(builtin_card(DEFAULT_MODEL)), (
+        f"run: onlooker models card {DEFAULT_MODEL} --output docs/model_card.md"
+    )
