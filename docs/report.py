@@ -37,8 +37,8 @@ def tables(folder: Path = KEPT) -> dict[str, str]:
 def filled(text: str) -> str:
     """The document with its tables as they are now."""
     for name, lines in tables().items():
-        pattern = rf"(<!-- {name} -->\n).*?(\n<!-- end -->)"
-        text = re.sub(pattern, lambda match, lines=lines: match[1] + lines + match[2], text, flags=re.DOTALL)  # type: ignore[misc]
+        pattern = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
+        text = re.sub(pattern, lambda match, lines=lines: match[1] + lines + "\n" + match[2], text, flags=re.DOTALL)  # type: ignore[misc]
     return text
 
 
