@@ -23,18 +23,18 @@ def trained(folder: Path, epochs: int, *, seed: int = 1) -> tuple[Model, History
     keras.utils.set_random_seed(seed)
     model = gender_cnn()
     train, validation = part(0, 300, "gender"), part(300, 400, "gender")
-    return model, fit(model, forward_of(model), train, validation, folder, epochs=epochs, seed=seed)
+    return model, fit(model, forward_of(model.layers), train, validation, folder, epochs=epochs, seed=seed)
 
 
 def test_it_learns_what_can_be_learned(tmp_path: Path) -> None:
     model, history = trained(tmp_path, 6)
     assert history[-1]["val_loss"] < history[0]["val_loss"]
-    assert evaluate(forward_of(model), part(300, 400, "gender"))["gender_accuracy"] > 0.9
+    assert evaluate(forward_of(model.layers), part(300, 400, "gender"))["gender_accuracy"] > 0.9
 
 
 def test_the_best_on_validation_loss_is_kept(tmp_path: Path) -> None:
     model, history = trained(tmp_path, 4)
-    loss = evaluate(forward_of(model), part(300, 400, "gender"))["loss"]
+    loss = evaluate(forward_of(model.layers), part(300, 400, "gender"))["loss"]
     assert loss == pytest.approx(min(row["val_loss"] for row in history), abs=1e-4)
 
 
@@ -44,7 +44,7 @@ def test_one_that_was_stopped_goes_on_as_if_it_had_not(tmp_path: Path) -> None:
     resumed, again = trained(tmp_path / "stopped", 3)
     scores = [{k: v for k, v in row.items() if k != "seconds"} for row in history]
     assert scores == [{k: v for k, v in row.items() if k != "seconds"} for row in again]
-    said = [predict(forward_of(model), FACES.pixels[:50])["gender"] for model in (whole, resumed)]
+    said = [predict(forward_of(model.layers), FACES.pixels[:50])["gender"] for model in (whole, resumed)]
     assert np.array_equal(said[0], said[1])
     assert len((tmp_path / "stopped" / "log.jsonl").read_text(encoding="utf-8").splitlines()) == 3
 
@@ -66,7 +66,7 @@ def test_a_folder_begun_with_another_seed_is_refused(tmp_path: Path) -> None:
 def test_several_outputs_learn_together(tmp_path: Path) -> None:
     model, told = multi_output(), list[Progress]()
     data = part(0, 128, "age", "gender", "race")
-    history = fit(model, forward_of(model), data, data, tmp_path, epochs=1, seed=1, report=told.append)
+    history = fit(model, forward_of(model.layers), data, data, tmp_path, epochs=1, seed=1, report=told.append)
     assert set(history[0]) >= {"val_loss", "val_age_accuracy", "val_gender_accuracy", "val_race_accuracy"}
     assert [(p.batch, p.batches, p.scores is None) for p in told] == [(1, 2, True), (2, 2, True), (2, 2, False)]
 

@@ -18,7 +18,7 @@ from onlooker.report.results import EXPERIMENT_HEADS, HEADS, NAMES, OUTPUTS, SPL
 
 CLASSES: dict[str, tuple[str, ...]] = {"gender": ("male", "female"), "age": AGE_CLASSES, "race": RACES}
 _THUMB = 112
-_FIVE_WIDE = "grid-template-columns: repeat(5, 1fr); max-width: 40rem"
+_FIVE_WIDE = "grid-template-columns: repeat(5, 1fr); max-width: 46rem"
 
 SPLIT_TEXT = {
     "report": "The file list as sorted by name, cut by position, as the report prints it. Names begin with the age, "

@@ -5,7 +5,6 @@ keeps them as torch likes them, and takes the ReLU after the pooling, which is t
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from onlooker.report.backend import keras
-from onlooker.report.networks import Model, output_names
+from onlooker.report.networks import CLASSES
 
 Forward = Callable[[Tensor, bool], dict[str, Tensor]]
 """Faces ``(N, 32, 32, 3)``, 0 to 1, and whether this is training; the probabilities ``(N, K)`` of each output."""
@@ -21,34 +20,27 @@ Forward = Callable[[Tensor, bool], dict[str, Tensor]]
 _Step = Callable[[Tensor, bool], Tensor]
 
 
-def forward_of(model: Model) -> Forward:
-    """What the model answers: in plain torch where its layers are one after the other, else by Keras itself."""
-    names = output_names(model)
-    if isinstance(model, keras.Sequential):
-        return chain(model.layers, names[0])
-    return partial(_by_keras, model, names)
+def forward_of(layers: Sequence[Any]) -> Forward:
+    """What a model's layers answer, one after the other, those named as an output side by side at the end.
 
-
-def chain(layers: Sequence[Any], name: str) -> Forward:
-    """What layers of Keras, one after the other, answer for the output ``name``: from pictures, or from features."""
-    steps = [_step(layer) for layer in layers]
+    They read pictures, or features where they are the end of a model.
+    """
+    heads = {layer.name: _step(layer) for layer in layers if layer.name in CLASSES}
+    steps = [_step(layer) for layer in layers if layer.name not in CLASSES]
 
     def forward(inputs: Tensor, training: bool) -> dict[str, Tensor]:
         x = inputs.permute(0, 3, 1, 2) if inputs.ndim == 4 else inputs  # channels last in memory still
         for step in steps:
             x = step(x, training)
-        return {name: x}
+        return {name: head(x, training) for name, head in heads.items()}
 
     return forward
 
 
-def _by_keras(model: Model, names: Sequence[str], pixels: Tensor, training: bool) -> dict[str, Tensor]:
-    answers = model(pixels, training=training)
-    return dict(zip(names, answers if isinstance(answers, list) else [answers], strict=True))
-
-
 def _step(layer: Any) -> _Step:
     kinds = keras.layers
+    if isinstance(layer, kinds.InputLayer):
+        return lambda x, _: x
     if isinstance(layer, kinds.Conv2D):
         return lambda x, _: _convolve(x, layer)
     if isinstance(layer, kinds.MaxPooling2D):

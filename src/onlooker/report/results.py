@@ -26,7 +26,7 @@ NAMES = {
     "inception_gender": "Inception V3, gender",
     "inception_age": "Inception V3, age",
 }
-SPLIT_NAMES = {"report": "sorted, as printed", "shuffled": "shuffled", "v1": "v1"}
+SPLIT_NAMES = {"report": "as printed", "shuffled": "shuffled", "v1": "v1"}
 OUTPUTS = {"gender": "gender", "age": "three age classes", "race": "the set's race label"}
 
 
@@ -60,7 +60,7 @@ def rows(results: list[Result]) -> list[list[str]]:
                     SPLIT_NAMES[result["split"]],
                     str(result["epochs"]),
                     f"{reported:.0%}" if reported else "",
-                    f"{_interval(score)}, n = {score['n']:,}",
+                    _interval(score),
                     *(f"{same[who]['accuracy']:.1%}" if same else "" for who in ("network", "ours_32", "ours_full")),
                     f"{same['network']['n']:,}" if same else "",
                 ]

@@ -16,7 +16,7 @@ from onlooker.report.faces import Faces, read_faces
 from onlooker.report.fit import History, Part, Report, fit, predict
 from onlooker.report.networks import CLASSES, Model, output_names, summary
 from onlooker.report.ours import ask, unseen
-from onlooker.report.plain import Forward, chain, forward_of
+from onlooker.report.plain import Forward, forward_of
 from onlooker.report.scores import score
 from onlooker.report.splits import Parts, SplitName, cut, shares
 
@@ -108,7 +108,7 @@ def reproduce(task: Task, model: Model, faces: Faces, options: Options) -> dict[
 def _trained_part(model: Model, faces: Faces, folder: Path, options: Options) -> tuple[Forward, NDArray[Any]]:
     """What is trained, and what it reads: pixels, or what a frozen base makes of them, computed once."""
     if not model.name.startswith("inception"):
-        return forward_of(model), faces.pixels
+        return forward_of(model.layers), faces.pixels
     names = [layer.name for layer in model.layers]
     after = names.index("features") + 1
     base = keras.Model(model.input, model.get_layer("features").output)
@@ -124,7 +124,7 @@ def _trained_part(model: Model, faces: Faces, folder: Path, options: Options) ->
         features = np.concatenate(rows)
         kept.parent.mkdir(parents=True, exist_ok=True)
         np.save(kept, features)
-    return chain(model.layers[after:], output_names(model)[0]), features
+    return forward_of(model.layers[after:]), features
 
 
 def _result(
