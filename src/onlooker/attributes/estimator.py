@@ -11,7 +11,7 @@ from onlooker.core.errors import ModelError
 from onlooker.core.faces import Attributes, Floats, Picture8
 from onlooker.models import store
 from onlooker.models.calibration import Calibration
-from onlooker.models.cards import ModelCard, builtin_card
+from onlooker.models.cards import ModelCard, builtin_card, find_card
 from onlooker.models.runtime import Session
 
 DEFAULT_MODEL = "face_v1"
@@ -21,9 +21,11 @@ _BATCH = 4
 
 
 class FaceEstimator:
-    """Reads crops in the canonical frame. ``card`` names the network (default: the one that ships with the package);
-    ``threads`` bounds what one call uses; ``confidence`` is the share of ages that the interval holds (default: the
-    card's). Raises ``ModelError`` where its file is missing or corrupt, ``InputError`` where its card knows no such
+    """Reads crops in the canonical frame.
+
+    ``card`` is the network's card, the path of its file, or the name of one that ships with the package (default:
+    ``DEFAULT_MODEL``); ``threads`` bounds what one call uses; ``confidence`` is the share of ages that the interval
+    holds (default: the card's). Raises ``ModelError`` where its file is missing or corrupt, ``InputError`` where its card knows no such
     interval."""
 
     def __init__(
@@ -32,7 +34,7 @@ class FaceEstimator:
         if card is None:
             card = builtin_card(DEFAULT_MODEL)
         elif isinstance(card, Path):
-            card = ModelCard.load(card)
+            card = find_card(card)
         if card.calibration is None or not card.input_size:
             raise ModelError(f"{card.name} is no age and gender model: its card has no calibration; name another card")
         self.card = card

@@ -66,9 +66,9 @@ def evaluated(analyzer: "Analyzer", faces: "list[LabelledFace]") -> "Evaluation"
 def card_of(model: str | None) -> "ModelCard":
     """The card that ``--model`` names, or the package's own."""
     from onlooker.attributes.estimator import DEFAULT_MODEL
-    from onlooker.models.cards import ModelCard, builtin_card
+    from onlooker.models.cards import find_card
 
-    return ModelCard.load(Path(model)) if model else builtin_card(DEFAULT_MODEL)
+    return find_card(model or DEFAULT_MODEL)
 
 
 def protocol_of(analyzer: "Analyzer", card: "ModelCard") -> str:

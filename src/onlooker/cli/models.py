@@ -47,9 +47,9 @@ def card(name: str, output: Path | None) -> None:
     """
     from onlooker.core.errors import InputError
     from onlooker.evaluation.model_card import model_card
-    from onlooker.models.cards import ModelCard, builtin_card
+    from onlooker.models.cards import find_card
 
-    text = model_card(ModelCard.load(Path(name)) if name.endswith(".json") else builtin_card(name))
+    text = model_card(find_card(name))
     if output is None:
         click.echo(text, nl=False)
         return

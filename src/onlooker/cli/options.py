@@ -43,8 +43,8 @@ def detector_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--model",
             type=click.Path(dir_okay=False),
             default=None,
-            metavar="CARD",
-            help="Card (.json) of a model of your own, as `onlooker export` writes it.",
+            metavar="MODEL",
+            help="A model of the package by name, or of your own by its card (.json), as `onlooker export` writes it.",
         ),
     ]
     for option in reversed(options):

@@ -143,11 +143,9 @@ def command(
 
 def _starting_point(start: str) -> str:
     """A run's folder or a card's file, as its path. Raises ``ModelError`` for neither."""
-    from onlooker.models.cards import ModelCard, builtin_card
+    from onlooker.models.cards import find_card
 
-    if Path(start).is_dir():
-        return start
-    return str(ModelCard.load(Path(start)).path if Path(start).suffix else builtin_card(start).path)
+    return start if Path(start).is_dir() else str(find_card(start).path)
 
 
 class _Show:

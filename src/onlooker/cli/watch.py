@@ -81,8 +81,8 @@ MIN_FACE = 32.0
 @click.option(
     "--model",
     type=click.Path(dir_okay=False, path_type=Path),
-    metavar="CARD",
-    help="Card (.json) of a model of your own, as `onlooker export` writes it.",
+    metavar="MODEL",
+    help="A model of the package by name, or of your own by its card (.json), as `onlooker export` writes it.",
 )
 @confidence_option
 def command(

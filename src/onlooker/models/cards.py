@@ -96,6 +96,12 @@ def builtin_cards() -> list[ModelCard]:
     return [ModelCard.load(path) for path in sorted(WEIGHTS.glob("*.json"))]
 
 
+def find_card(given: Path | str) -> ModelCard:
+    """A card by the path of its file, or one of the package's by its name. Raises ``ModelError`` for neither."""
+    path = Path(given)
+    return ModelCard.load(path) if path.suffix or path.exists() else builtin_card(str(given))
+
+
 def builtin_card(name: str) -> ModelCard:
     """One of the package's cards. Raises ``ModelError`` that names those there are."""
     cards = {card.name: card for card in builtin_cards()}

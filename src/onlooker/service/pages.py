@@ -18,9 +18,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from onlooker import __version__
+from onlooker.attributes.estimator import DEFAULT_MODEL
 from onlooker.core.errors import OnlookerError
 from onlooker.jobs.job import without_ids
-from onlooker.models.cards import ModelCard, builtin_card
+from onlooker.models.cards import ModelCard, find_card
 from onlooker.service import documents
 from onlooker.service.api import Api
 from onlooker.service.bodies import OVERHEAD
@@ -167,8 +168,7 @@ def content_policy(site: Site) -> str:
 
 def model_card(site: Site) -> ModelCard:
     """The card of the model that answers."""
-    path = site.settings.model.card
-    return ModelCard.load(Path(path)) if path else builtin_card("face_v1")
+    return find_card(site.settings.model.card or DEFAULT_MODEL)
 
 
 def samples_folder() -> Path:
