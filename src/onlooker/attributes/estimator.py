@@ -25,8 +25,9 @@ class FaceEstimator:
 
     ``card`` is the network's card, the path of its file, or the name of one that ships with the package (default:
     ``DEFAULT_MODEL``); ``threads`` bounds what one call uses; ``confidence`` is the share of ages that the interval
-    holds (default: the card's). Raises ``ModelError`` where its file is missing or corrupt, ``InputError`` where its card knows no such
-    interval."""
+    holds (default: the card's). Raises ``ModelError`` where its file is missing or corrupt, ``InputError`` where its
+    card knows no such interval.
+    """
 
     def __init__(
         self, card: ModelCard | Path | None = None, *, threads: int = 1, confidence: float | None = None
