@@ -20,6 +20,7 @@ from PIL import Image, ImageFilter
 from onlooker.analyzer import Analyzer
 from onlooker.attributes import crop
 from onlooker.core import doubts
+from onlooker.core.demographics import GENDER_CONFIDENCE
 from onlooker.core.faces import Detections, Faces, Picture8
 from onlooker.datasets import labelled
 from onlooker.datasets.labelled import LabelledFace
@@ -46,9 +47,11 @@ class Read:
                 face = analysis.faces[np.array([main_face(analysis)])]
                 rows.append({name: getattr(face, name)[0] for name in Faces.__slots__})
                 wrong = (face.p_female[0] >= 0.5) != bool(label.female)
-                errors.append((abs(float(face.age[0]) - label.middle), float(wrong), label.middle))
+                sure = max(float(face.p_female[0]), 1 - float(face.p_female[0])) >= GENDER_CONFIDENCE
+                held = face.age_low[0] - 0.5 <= label.middle <= face.age_high[0] + 0.5
+                errors.append((abs(float(face.age[0]) - label.middle), wrong, label.middle, sure, held))
         self.faces = Faces(**{name: np.array([row[name] for row in rows]) for name in Faces.__slots__})
-        self.years, self.wrong, self.age = np.array(errors).T
+        self.years, self.wrong, self.age, self.sure, self.held = np.array(errors, dtype=np.float64).T
 
     def show(self, name: str, base: "Read", where: NDArray[np.bool_] | None = None) -> None:
         """A line: errors, also as multiples of ``base``'s, of the faces ``where`` holds; the middle of each measure."""
@@ -56,6 +59,9 @@ class Read:
         n, years, wrong = int(at.sum()), self.years[at].mean(), self.wrong[at].mean()
         row = f"{name:<26} {n:>5}  {years:5.2f} years ({years / base.years.mean():4.2f})  {wrong:6.1%} wrong"
         row += f" ({wrong / base.wrong.mean():4.2f}, +-{np.sqrt(wrong * (1 - wrong) / n) / base.wrong.mean():.2f})"
+        sure = self.wrong[at & (self.sure > 0)]
+        row += f"  {len(sure) / n:.0%} reach {GENDER_CONFIDENCE:g}, {sure.mean() if len(sure) else 0:.1%} of them wrong"
+        row += f"  {self.held[at].mean():.1%} of ages held"
         middles = (np.median(v[at]) for v in (self.faces.height, self.faces.sharpness, self.faces.brightness))
         print(row + "  height {:.0f}, sharpness {:.0f}, brightness {:.0f}".format(*middles), flush=True)
 
