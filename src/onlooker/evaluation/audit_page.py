@@ -21,7 +21,7 @@ def audit_page(found: Audit, title: str, protocol: str) -> str:
         f'<span class="{"ours" if k == 0 else f"other{k - 1}"}"><i></i>{escape(name)}</span>'
         for k, name in enumerate(systems)
     )
-    parts = [section("Who is served worst", "", _gaps(found.gaps))]
+    parts = [section("Who is served worst", _CERTAIN, _gaps(found.gaps))]
     parts.append(section("Everyone", "The same faces by each system.", _systems(found.everyone)))
     plain = [g for g in dict.fromkeys(group.grouping for group in found.groups) if " x " not in g]
     for grouping in plain:
@@ -45,6 +45,8 @@ def audit_page(found: Audit, title: str, protocol: str) -> str:
     return page(title, about, parts)
 
 
+_CERTAIN = "Certain: the group's 95 % interval excludes the figure of everyone."
+
 _RANKED = ("mae", "bias", "gender_accuracy", "gender_accuracy_adults", "class_accuracy", "interval_coverage")
 
 
@@ -60,10 +62,10 @@ def _gap_table(gaps: Sequence[Gap]) -> str:
     rows = []
     for gap in gaps:
         say, unit = form(gap.metric), " years" if gap.metric in YEARS else ""
-        sure = "certainly worse than everyone" if gap.certain else "within chance of everyone"
+        sure = '<span class="certain">certain</span>' if gap.certain else "<small>within chance</small>"
         rows.append(
             f"<tr><td>{escape(WORDS[gap.metric])}, by {escape(gap.grouping.replace(' x ', ' and '))}</td>"
-            f"<td><strong>{escape(gap.worst)}</strong> {say(gap.worst_value.value)}{unit}<br><small>{sure}</small></td>"
+            f"<td><strong>{escape(gap.worst)}</strong> {say(gap.worst_value.value)}{unit}, {sure}</td>"
             f"<td>{escape(gap.best)} {say(gap.best_value.value)}{unit}</td>"
             f"<td>{escape(apart(gap.metric, gap.difference))}</td></tr>"
         )

@@ -160,10 +160,10 @@ def _nice(low: float, high: float) -> tuple[float, float]:
 
 
 def _step(span: float) -> float:
-    """A round step that makes four to eight parts of a span."""
+    """A round step that makes three to six parts of a span."""
     rough = (span or 1.0) / 6
     power = float(10 ** math.floor(math.log10(rough)))
-    return next(power * k for k in (1, 2, 2.5, 5, 10) if power * k >= rough)
+    return next(power * k for k in (1, 2, 5, 10) if power * k >= rough)
 
 
 def _ticks(low: float, high: float) -> list[float]:

@@ -75,10 +75,11 @@ def _ages(card: ModelCard) -> Iterator[str]:
 def _fairness(card: ModelCard) -> Iterator[str]:
     for data, found in card.fairness.items():
         yield f"## Whom it serves worse: {data}"
-        yield f"{found['n']:,} faces {found['protocol']}. Race labels are the data set's; nothing here predicts one.\n"
+        yield f"{found['n']:,} faces {found['protocol']}. Race labels are the data set's; nothing here predicts one."
+        yield "Certain: the group's 95 % interval excludes the figure of everyone.\n"
         worst = [gap for gap in found["gaps"] if gap["metric"] in ("mae", "gender_accuracy", "interval_coverage")]
         for gap in worst:
-            sure = "certainly worse than everyone" if gap["certain"] else "within chance of everyone"
+            sure = "certain" if gap["certain"] else "within chance"
             yield (
                 f"- {WORDS[gap['metric']]}, by {gap['grouping']}: worst **{gap['worst']}** ({sure}), best "
                 f"{gap['best']}, {apart(gap['metric'], _estimate(gap['difference']))} apart"

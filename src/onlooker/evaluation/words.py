@@ -55,4 +55,4 @@ def apart(metric: str, value: Estimate) -> str:
     """A difference of two figures with its interval: in years, or in points of a percentage."""
     scale, unit, digits = (1, "years", 2) if metric in YEARS else (100, "points", 1)
     shown, low, high = (f"{scale * v:.{digits}f}" for v in (value.value, value.low, value.high))
-    return f"{shown} {unit} ({low} to {high})"
+    return f"{shown} {unit} ({low} to {high})".replace("-", "\N{MINUS SIGN}")
