@@ -142,10 +142,10 @@ def test_a_doubt_is_given_in_each_form_and_explains_an_undetermined_gender() -> 
     assert forms[2].splitlines()[-1].endswith("  undetermined (small, turned)")
 
 
-def test_a_doubt_says_nothing_beside_a_gender_that_is_named() -> None:
+def test_a_doubt_leaves_a_sure_gender_undetermined_and_says_why() -> None:
     stream = io.StringIO()
-    Table(stream).write(analysis("a.jpg", size=6))
-    assert stream.getvalue().splitlines()[-1].endswith("  female 90%")
+    Table(stream).write(analysis("a.jpg", p_female=0.99, size=6))
+    assert stream.getvalue().splitlines()[-1].endswith("  undetermined (small)")
 
 
 def test_a_table_names_a_picture_once_and_says_what_is_wrong_with_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 from onlooker.core.errors import InputError
 from onlooker.core.faces import Faces, Picture8
 from onlooker.media.draw import annotate, label, save_annotated
+from onlooker.testing import face_detection
 
 Box = tuple[float, float, float, float]
 
@@ -18,7 +19,7 @@ def faces(*boxes: Box, p_female: float = 0.9, age: float = 34.4, low: float = 28
     n = len(boxes)
     return Faces(
         box=np.array(boxes, np.float32).reshape(n, 4),
-        landmarks=np.zeros((n, 5, 2), np.float32),
+        landmarks=np.repeat(face_detection(0, 0, 50).landmarks, n, axis=0),
         score=np.full(n, 0.9, np.float32),
         age=np.full(n, age, np.float32),
         age_low=np.full(n, low, np.float32),
@@ -55,7 +56,7 @@ def drawn(image: Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
     ],
 )
 def test_a_label_says_the_age_its_interval_and_the_gender_or_that_it_is_open(p_female: float, text: str) -> None:
-    assert label(faces((0, 0, 1, 1), p_female=p_female).row(0)) == text
+    assert label(faces((0, 0, 60, 60), p_female=p_female).row(0)) == text
 
 
 def test_annotating_leaves_the_pixels_as_they_were(noise: Picture8) -> None:
