@@ -49,13 +49,12 @@ CASES = (
     Case("frozen", "32", "right", "stored", "v1"),
     Case("frozen", "32 enlarged", "wrong", "batch", "v1"),
     Case("frozen", "32 enlarged", "right", "stored", "v1"),
-    Case("frozen", "112", "wrong", "batch", "v1"),
     Case("frozen", "112", "wrong", "stored", "v1"),
     Case("frozen", "112", "right", "batch", "v1"),
     Case("frozen", "112", "right", "stored", "v1"),
     Case("frozen", "112", "right", "stored", "sorted"),
-    Case("thawed", "32 enlarged", "right", "stored", "v1"),
     Case("thawed", "112", "right", "stored", "v1"),
+    Case("thawed", "32 enlarged", "right", "stored", "v1"),
 )
 
 
