@@ -77,7 +77,7 @@ FACE = thing(
         "p_female": _number("probability of the label female", 0, 1),
         "gender": {
             "enum": ["female", "male", None],
-            "description": "a label, where the probability allows one; null is undetermined",
+            "description": "a label, where the probability allows one and no doubt forbids it; null is undetermined",
         },
         "pose": POSE,
         "quality": QUALITY,
