@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from onlooker.attributes.estimator import DEFAULT_MODEL
 from onlooker.core.faces import Picture8
 from onlooker.models import store
 from onlooker.models.cards import WEIGHTS
@@ -312,13 +313,25 @@ def test_a_model_that_is_no_model_is_refused(run: Run, portrait: Path, tmp_path:
 
 
 def test_a_model_whose_weights_were_altered_is_refused(run: Run, portrait: Path, tmp_path: Path) -> None:
-    shutil.copyfile(WEIGHTS / "face_v1.json", tmp_path / "face_v1.json")
-    weights = bytearray((WEIGHTS / "face_v1.onnx").read_bytes())
+    card = f"{DEFAULT_MODEL}.json"
+    shutil.copyfile(WEIGHTS / card, tmp_path / card)
+    weights = bytearray((WEIGHTS / f"{DEFAULT_MODEL}.onnx").read_bytes())
     weights[len(weights) // 2] ^= 1
-    (tmp_path / "face_v1.onnx").write_bytes(weights)
-    found = run("analyze", portrait, "--model", "face_v1.json", "--aligned")
+    (tmp_path / f"{DEFAULT_MODEL}.onnx").write_bytes(weights)
+    found = run("analyze", portrait, "--model", card, "--aligned")
     assert (found.code, found.out) == (3, "")
-    assert "face_v1.onnx: fails the checksum of face_v1" in found.err
+    assert f"{DEFAULT_MODEL}.onnx: fails the checksum of {DEFAULT_MODEL}" in found.err
+
+
+def test_a_model_of_the_package_is_taken_by_its_name(run: Run, portrait: Path) -> None:
+    fast = run("analyze", portrait, "--format", "jsonl", "--model", f"{DEFAULT_MODEL}_fast")
+    own = run("analyze", portrait, "--format", "jsonl", "--model", DEFAULT_MODEL)
+    default = run("analyze", portrait, "--format", "jsonl")
+    assert (fast.code, own.code) == (0, 0)
+    assert own.out == default.out != fast.out
+    wrong = run("analyze", portrait, "--model", "nonsense")
+    assert (wrong.code, wrong.out) == (3, "")
+    assert f"no model is called 'nonsense'; there are {DEFAULT_MODEL}" in wrong.err
 
 
 def test_end_to_end_in_a_process_of_its_own(tmp_path: Path, portrait: Path) -> None:

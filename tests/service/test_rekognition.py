@@ -11,6 +11,7 @@ from urllib.request import Request, urlopen
 import pytest
 from PIL import Image
 
+from onlooker.attributes.estimator import DEFAULT_MODEL
 from onlooker.service import rekognition
 from tests.service import amazon
 from tests.service.amazon import PICTURE, client, detect, encoded, post, refusal, scripted
@@ -50,7 +51,7 @@ def test_a_client_pointed_here_gets_what_the_api_says_in_its_own_words(server: S
     assert face["Quality"] == {name.capitalize(): own["quality"][name] for name in ("brightness", "sharpness")}
     assert face["Confidence"] == pytest.approx(100 * own["score"], abs=0.05)
     said = answer["ResponseMetadata"]["HTTPHeaders"]
-    assert said["x-onlooker-model"] == "face_v1"
+    assert said["x-onlooker-model"] == DEFAULT_MODEL
     assert 0.5 < float(said["x-onlooker-age-probability"]) < 1
     assert float(said["x-onlooker-seconds"]) > 0
     assert answer["ResponseMetadata"]["RequestId"] == said["x-amzn-requestid"]

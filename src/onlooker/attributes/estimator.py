@@ -14,7 +14,7 @@ from onlooker.models.calibration import Calibration
 from onlooker.models.cards import ModelCard, builtin_card, find_card
 from onlooker.models.runtime import Session
 
-DEFAULT_MODEL = "face_v1"
+DEFAULT_MODEL = "face_v2"
 
 _BATCH = 4
 """Crops a call of the network: more at once overflow the processor's caches and are slower."""
