@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -61,18 +62,21 @@ def run(tasks: list[Task], options: Options) -> list[dict[str, Any]]:
 
 
 def build(task: Task, options: Options) -> dict[tuple[Task, str], Model]:
-    """The networks of a task, from the seed. Inception's are two, and may have to be fetched: before all else."""
-    keras.utils.set_random_seed(options.seed)
-    if task == "gender":
-        models = [networks.gender_cnn()]
-    elif task == "age":
-        models = [networks.age_cnn()]
-    elif task == "multi":
-        models = [networks.multi_output()]
-    else:
-        weights: Literal["imagenet"] | None = "imagenet" if options.weights == "imagenet" else None
-        models = [networks.inception(output, weights=weights) for output in ("gender", "age")]
-    return {(task, model.name): model for model in models}
+    """The networks of a task, each from the seed, so that Inception's two have one base. They may have to be fetched:
+    before all else."""
+    weights: Literal["imagenet"] | None = "imagenet" if options.weights == "imagenet" else None
+    builders: dict[Task, list[Callable[[], Model]]] = {
+        "gender": [networks.gender_cnn],
+        "age": [networks.age_cnn],
+        "multi": [networks.multi_output],
+        "inception": [partial(networks.inception, output, weights=weights) for output in ("gender", "age")],
+    }
+    built = {}
+    for builder in builders[task]:
+        keras.utils.set_random_seed(options.seed)
+        model = builder()
+        built[task, model.name] = model
+    return built
 
 
 def reproduce(task: Task, model: Model, faces: Faces, options: Options) -> dict[str, Any]:
