@@ -1,6 +1,6 @@
 """This project's own model on the report's test faces: from the 32 x 32 pixels its networks see, and from the files.
 
-``face_v1`` learned from most of UTKFace, so it is only ever asked about faces of the published split's test part.
+It learned from most of UTKFace, so it is only ever asked about faces of the published split's test part.
 """
 
 from collections.abc import Sequence

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from onlooker.attributes.estimator import DEFAULT_MODEL
 from onlooker.report import networks
 from onlooker.report.backend import keras
 from onlooker.report.faces import Faces, read_faces
@@ -147,7 +148,7 @@ def _result(
     ours = ask(
         faces,
         new,
-        options.output / "ours.npy",
+        options.output / f"ours-{DEFAULT_MODEL}.npy",
         workers=options.threads,
         progress=lambda done: count("asking our own model", done, 2 * len(new)),
     )
@@ -176,6 +177,7 @@ def _result(
         "shares": shares(faces, parts),
         "history": history,
         "test": {name: score(truth[name], said[name], len(CLASSES[name])).to_dict() for name in said},
+        "ours": DEFAULT_MODEL,
         "same_faces": same,
         "pictures": [
             {
