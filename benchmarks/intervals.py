@@ -1,4 +1,4 @@
-"""Ways of fitting an age's interval, compared on faces that are not learnt from or reported: decision 13.
+"""Ways of fitting an age's interval, compared on faces that are not learnt from or reported: decision 12.
 
     python benchmarks/intervals.py UTKFACE
 

@@ -14,7 +14,7 @@ from onlooker.datasets.pages import document, folded, section, table
 from onlooker.datasets.utkface import RACES
 from onlooker.media.images import Picture, resize
 from onlooker.report.figures import figures_of, parts_of
-from onlooker.report.results import EXPERIMENT_HEADS, HEADS, NAMES, OUTPUTS, SPLIT_NAMES, Result, rows
+from onlooker.report.results import EXPERIMENT_HEADS, HEADS, OUTPUTS, SPLIT_NAMES, Result, rows, title
 
 CLASSES: dict[str, tuple[str, ...]] = {"gender": ("male", "female"), "age": AGE_CLASSES, "race": RACES}
 _THUMB = 112
@@ -90,8 +90,8 @@ def _network(result: Result, data: Path) -> str:
         if "race" in result["test"]
         else ""
     )
-    title = f"{NAMES[result['network']]}, {SPLIT_NAMES[result['split']]}"
-    return section(title, text, race, figures_of(result, CLASSES, OUTPUTS), _pictures(result, data), summary)
+    heading = f"{title(result)}, {SPLIT_NAMES[result['split']]}"
+    return section(heading, text, race, figures_of(result, CLASSES, OUTPUTS), _pictures(result, data), summary)
 
 
 def _pictures(result: Result, data: Path) -> str:
@@ -105,8 +105,8 @@ def _pictures(result: Result, data: Path) -> str:
         for name in result["test"]:
             said, true = picture[name]
             colour = "accent" if said == true else "bad"
-            title = f"{CLASSES[name][said]} ({CLASSES[name][true]})"
-            lines.append(f'<div style="color: var(--{colour}); font-weight: 600">{escape(title)}</div>')
+            shown_as = f"{CLASSES[name][said]} ({CLASSES[name][true]})"
+            lines.append(f'<div style="color: var(--{colour}); font-weight: 600">{escape(shown_as)}</div>')
         shown.append(f'<figure><img src="{image}" alt=""><figcaption>{"".join(lines)}</figcaption></figure>')
     if not shown:
         return ""

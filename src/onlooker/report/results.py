@@ -52,7 +52,7 @@ def rows(results: list[Result]) -> list[list[str]]:
     for result in results:
         for output, score in result["test"].items():
             reported = REPORTED.get((result["network"], output)) if result["split"] != "v1" else None
-            name = NAMES[result["network"]] + (f": {OUTPUTS[output]}" if len(result["test"]) > 1 else "")
+            name = title(result) + (f": {OUTPUTS[output]}" if len(result["test"]) > 1 else "")
             same = result["same_faces"].get(output, {})
             lines.append(
                 [
@@ -66,6 +66,12 @@ def rows(results: list[Result]) -> list[list[str]]:
                 ]
             )
     return lines
+
+
+def title(result: Result) -> str:
+    """What a result's network is called."""
+    random = ", random base" if "--weights none" in result["made_by"] else ""
+    return NAMES[result["network"]] + random
 
 
 HEADS = (
