@@ -36,7 +36,7 @@ figcaption { margin-top: 0.5rem; font-size: 0.875rem; }
 table { width: 100%; border-collapse: collapse; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.4rem 0 0.4rem 1rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 th { white-space: normal; vertical-align: bottom; }
-th:first-child, td:first-child { padding-left: 0; text-align: left; }
+th:first-child, td:first-child { padding-left: 0; text-align: left; white-space: normal; }
 th { color: var(--dim); font-weight: 500; }
 details { margin-top: 0.75rem; }
 summary { cursor: pointer; color: var(--accent); font-size: 0.875rem; }
