@@ -41,6 +41,8 @@ CUT = (
     "onlooker/cli",
     "onlooker/datasets",
     "onlooker/evaluation",
+    "onlooker/models/weights/*_fast.*",
+    "onlooker/report",
     "onlooker/service",
     "onlooker/training",
     "onnxruntime/backend",
