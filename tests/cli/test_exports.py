@@ -277,7 +277,7 @@ def test_a_purge_asks_first_and_gives_a_receipt(run: Run, shop: Ledger) -> None:
     done = run("purge", "--ledger", "shop.sqlite", "--all", "--yes")
     assert done.code == 0
     receipt = json.loads(done.out)
-    assert receipt["removed"] == {"plays": 4, "counts": 3, "events": 0, "batches": 0}
+    assert receipt["removed"] == {"plays": 4, "counts": 3, "events": 0, "learned": 0, "batches": 0}
     assert receipt["hash"] == shop.audit()[-1].hash
     assert list(shop.plays()) == []
 

@@ -43,7 +43,7 @@ def test_help_lists_every_command_with_what_it_is_for(run: Run) -> None:
         ("train", "Train on the labelled faces of DATA"),
         ("evaluate", "95 % bootstrap interval"),
         ("export", "Write RUN's best weights as ONNX"),
-        ("data", "Work on labelled faces"),
+        ("data", "Work on pictures and labelled faces"),
         ("data split", "in which no photograph stands on both sides"),
     ],
 )

@@ -35,7 +35,7 @@ def export(run: Path, output: Path, name: str) -> tuple[ModelCard, float]:
 
     Raises ``InputError`` where the run is not finished, ``ModelError`` where the file does not answer as the network.
     """
-    size, summary = TrainConfig.load(run / "config.json").crop_size, _summary(run)
+    summary, size = _summary(run), TrainConfig.load(run / "config.json").crop_size
     output.mkdir(parents=True, exist_ok=True)
     path = output / f"{name}.onnx"
     network = ServedNetwork(load_weights(run, "final.pt")).eval()
@@ -55,7 +55,7 @@ def export_fast(run: Path, output: Path, name: str) -> ModelCard:
     It answers a little differently, so it has its own calibration and figures, from the run's calibration and test
     parts. Raises ``InputError`` where the run is not finished.
     """
-    size, summary = TrainConfig.load(run / "config.json").crop_size, _summary(run)
+    summary, size = _summary(run), TrainConfig.load(run / "config.json").crop_size
     output.mkdir(parents=True, exist_ok=True)
     path = output / f"{name}.onnx"
     calibration, test = (read_held(run, part) for part in ("calibration", "test"))
