@@ -35,10 +35,11 @@ def export(run: Path, output: Path, name: str) -> tuple[ModelCard, float]:
 
     Raises ``InputError`` where the run is not finished, ``ModelError`` where the file does not answer as the network.
     """
+    weights = load_weights(run, "final.pt")
     summary, size = _summary(run), TrainConfig.load(run / "config.json").crop_size
     output.mkdir(parents=True, exist_ok=True)
     path = output / f"{name}.onnx"
-    network = ServedNetwork(load_weights(run, "final.pt")).eval()
+    network = ServedNetwork(weights).eval()
     _write(network, path, size)
     difference = parity(network, path, size)
     if difference > MAX_DIFFERENCE:
@@ -55,13 +56,14 @@ def export_fast(run: Path, output: Path, name: str) -> ModelCard:
     It answers a little differently, so it has its own calibration and figures, from the run's calibration and test
     parts. Raises ``InputError`` where the run is not finished.
     """
+    weights = load_weights(run, "final.pt")
     summary, size = _summary(run), TrainConfig.load(run / "config.json").crop_size
     output.mkdir(parents=True, exist_ok=True)
     path = output / f"{name}.onnx"
     calibration, test = (read_held(run, part) for part in ("calibration", "test"))
     with tempfile.TemporaryDirectory() as scratch:
         whole = Path(scratch) / "whole.onnx"
-        _write(ServedNetwork(load_weights(run, "final.pt"), mirror=False).eval(), whole, size)
+        _write(ServedNetwork(weights, mirror=False).eval(), whole, size)
         quantize(whole, path, calibration.crops)
     session = Session(path)
     age, gender = _answer(session, calibration.crops)
