@@ -24,8 +24,9 @@ from packaging.utils import canonicalize_name
 from PIL import Image
 
 from onlooker.analyzer import Analyzer
-from onlooker.attributes.estimator import DEFAULT_MODEL, FaceEstimator
+from onlooker.attributes.estimator import FaceEstimator
 from onlooker.cli.sources import pictures_below
+from onlooker.models.cards import DEFAULT_MODEL
 
 
 def resident() -> float:

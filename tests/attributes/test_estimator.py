@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from onlooker.attributes.crop import cut, frames
-from onlooker.attributes.estimator import DEFAULT_MODEL, FaceEstimator, calibrated
+from onlooker.attributes.estimator import FaceEstimator, calibrated
 from onlooker.core.demographics import N_AGES
 from onlooker.core.errors import ModelError
 from onlooker.core.faces import Picture8
@@ -13,7 +13,7 @@ from onlooker.detection.choose import choose_detector
 from onlooker.detection.locate import locate
 from onlooker.media.images import Picture
 from onlooker.models.calibration import Calibration
-from onlooker.models.cards import builtin_card
+from onlooker.models.cards import DEFAULT_MODEL, builtin_card
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from onlooker.attributes.estimator import DEFAULT_MODEL
 from onlooker.core.faces import Picture8
 from onlooker.models import store
-from onlooker.models.cards import WEIGHTS
+from onlooker.models.cards import DEFAULT_MODEL, WEIGHTS
 from tests.cli.conftest import ALBUM, Outcome, Run, process
 
 WHOLE_TIME = re.compile(r"\d+\.\d s")

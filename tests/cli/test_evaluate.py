@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from onlooker.attributes.estimator import DEFAULT_MODEL
 from onlooker.datasets.split import SplitRow, write_split
 from onlooker.evaluation.metrics import NAMES
-from onlooker.models.cards import WEIGHTS, ModelCard
+from onlooker.models.cards import DEFAULT_MODEL, WEIGHTS, ModelCard
 from tests.cli.conftest import Run
 
 YOUNG, OLD = "36_1_0_20170101000000000.jpg", "78_1_0_20170101000000001.jpg"

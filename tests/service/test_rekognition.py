@@ -11,7 +11,7 @@ from urllib.request import Request, urlopen
 import pytest
 from PIL import Image
 
-from onlooker.attributes.estimator import DEFAULT_MODEL
+from onlooker.models.cards import DEFAULT_MODEL
 from onlooker.service import rekognition
 from tests.service import amazon
 from tests.service.amazon import PICTURE, client, detect, encoded, post, refusal, scripted

@@ -11,10 +11,8 @@ from onlooker.core.errors import ModelError
 from onlooker.core.faces import Attributes, Floats, Picture8
 from onlooker.models import store
 from onlooker.models.calibration import Calibration
-from onlooker.models.cards import ModelCard, builtin_card, find_card
+from onlooker.models.cards import DEFAULT_MODEL, ModelCard, builtin_card, find_card
 from onlooker.models.runtime import Session
-
-DEFAULT_MODEL = "face_v2"
 
 _BATCH = 4
 """Crops a call of the network: more at once overflow the processor's caches and are slower."""

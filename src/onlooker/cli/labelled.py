@@ -65,8 +65,7 @@ def evaluated(analyzer: "Analyzer", faces: "list[LabelledFace]") -> "Evaluation"
 
 def card_of(model: str | None) -> "ModelCard":
     """The card that ``--model`` names, or the package's own."""
-    from onlooker.attributes.estimator import DEFAULT_MODEL
-    from onlooker.models.cards import find_card
+    from onlooker.models.cards import DEFAULT_MODEL, find_card
 
     return find_card(model or DEFAULT_MODEL)
 

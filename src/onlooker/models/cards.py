@@ -16,6 +16,9 @@ from onlooker.models.calibration import Calibration
 WEIGHTS = Path(__file__).parent / "weights"
 """Where the package's own cards and weights lie."""
 
+DEFAULT_MODEL = "face_v2"
+"""The model that reads faces where no other is named."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:

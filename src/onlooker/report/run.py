@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from onlooker.attributes.estimator import DEFAULT_MODEL
+from onlooker.models.cards import DEFAULT_MODEL
 from onlooker.report import networks
 from onlooker.report.backend import keras
 from onlooker.report.faces import Faces, read_faces

@@ -18,10 +18,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from onlooker import __version__
-from onlooker.attributes.estimator import DEFAULT_MODEL
 from onlooker.core.errors import OnlookerError
 from onlooker.jobs.job import without_ids
-from onlooker.models.cards import ModelCard, find_card
+from onlooker.models.cards import DEFAULT_MODEL, ModelCard, find_card
 from onlooker.service import documents
 from onlooker.service.api import Api
 from onlooker.service.bodies import OVERHEAD
