@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from onlooker.core.demographics import N_AGES, age_interval, age_quantile
+from onlooker.core.demographics import N_AGES, age_interval, age_quantile, softmax
 from onlooker.core.errors import ModelError
 from onlooker.core.faces import Attributes, Floats, Picture8
 from onlooker.models import store
@@ -63,8 +63,7 @@ def calibrated(
     conformal prediction, Chernozhukov, Wuethrich and Zhu, 2021, made label-conditional after Vovk, 2012). ``tails``
     are ``calibration.tails_for`` the share that is wanted, by default the calibration's own.
     """
-    shifted = np.exp(age_logits - age_logits.max(axis=1, keepdims=True))
-    distribution = shifted / shifted.sum(axis=1, keepdims=True)
+    distribution = softmax(age_logits)
     low, high = age_interval(distribution, calibration.tails_for() if tails is None else tails)
     return Attributes(
         age_distribution=distribution,

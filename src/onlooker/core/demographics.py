@@ -43,6 +43,12 @@ def age_class(ages: NDArray[np.floating]) -> NDArray[np.intp]:
     return np.asarray((years > CHILD_MAX).astype(np.intp) + (years >= OLD_MIN).astype(np.intp), dtype=np.intp)
 
 
+def softmax(logits: Floats) -> Floats:
+    """Probabilities ``(N, K)`` that sum to 1 along each row, from logits ``(N, K)``."""
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+
+
 def age_quantile(distribution: Floats, share: float | NDArray[np.floating]) -> Floats:
     """Age in years below which ``share`` (0 to 1) of each distribution lies.
 

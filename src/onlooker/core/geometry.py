@@ -71,3 +71,13 @@ def transform_points(matrix: Matrix, points: Matrix) -> Matrix:
 def affine_scale(matrix: Matrix) -> float:
     """How much an affine map ``(2, 3)`` enlarges lengths (the root of its determinant)."""
     return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+
+
+def main_box(boxes: Floats, scores: Floats, width: int, height: int) -> int:
+    """Index of the box that a picture is about: large, central and sure. ``boxes`` ``(N, 4)`` xyxy and the picture's
+    ``width`` and ``height`` in pixels, ``scores`` ``(N,)`` 0 to 1; ``N`` at least 1."""
+    size = np.array([width or 1, height or 1], dtype=np.float64)
+    low, high = np.asarray(boxes[:, :2], np.float64), np.asarray(boxes[:, 2:], np.float64)
+    off_centre = np.linalg.norm(((low + high) / 2 - size / 2) / size, axis=1)
+    share = np.prod(np.clip(high - low, 0, None), axis=1) / np.prod(size)
+    return int(np.argmax(np.sqrt(share) * scores - off_centre))

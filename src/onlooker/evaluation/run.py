@@ -8,6 +8,7 @@ import numpy as np
 from onlooker.analyzer import Analysis, Analyzer
 from onlooker.core.errors import DatasetError
 from onlooker.core.faces import Faces
+from onlooker.core.geometry import main_box
 from onlooker.core.protocols import Progress, silent
 from onlooker.datasets.labelled import LabelledFace
 from onlooker.evaluation.answers import UNKNOWN, Answers
@@ -83,9 +84,4 @@ def held_of(answers: Answers, temperature: float) -> Held:
 
 def main_face(analysis: Analysis) -> int:
     """Index of the face a labelled crop is about: large, central and sure."""
-    faces = analysis.faces
-    size = np.array([analysis.width or 1, analysis.height or 1], dtype=np.float64)
-    low, high = np.asarray(faces.box[:, :2], np.float64), np.asarray(faces.box[:, 2:], np.float64)
-    off_centre = np.linalg.norm(((low + high) / 2 - size / 2) / size, axis=1)
-    area = np.prod(np.clip(high - low, 0, None), axis=1) / np.prod(size)
-    return int(np.argmax(np.sqrt(area) * faces.score - off_centre))
+    return main_box(analysis.faces.box, analysis.faces.score, analysis.width or 1, analysis.height or 1)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onlooker.attributes.crop import cut, frame_from_landmarks, frames, whole_picture
 from onlooker.core.errors import PictureError
 from onlooker.core.faces import Picture8
-from onlooker.core.geometry import Matrix
+from onlooker.core.geometry import Matrix, main_box
 from onlooker.core.protocols import Detector, Progress, silent
 from onlooker.datasets.labelled import Examples, LabelledFace
 from onlooker.detection.locate import MIN_FACE, MIN_SCORE, locate
@@ -55,11 +55,7 @@ def found_frame(picture: Picture, detector: Detector) -> Matrix | None:
     found = locate(picture, detector, MIN_FACE, MIN_SCORE).faces
     if not len(found):
         return None
-    size = np.array([picture.width, picture.height], dtype=np.float64)
-    low, high = np.asarray(found.boxes[:, :2], np.float64), np.asarray(found.boxes[:, 2:], np.float64)
-    off_centre = np.linalg.norm(((low + high) / 2 - size / 2) / size, axis=1)
-    share = np.prod(np.clip(high - low, 0, None), axis=1) / np.prod(size)
-    return frames(found)[int(np.argmax(np.sqrt(share) * found.scores - off_centre))]
+    return frames(found)[main_box(found.boxes, found.scores, picture.width, picture.height)]
 
 
 @dataclass(frozen=True, slots=True)

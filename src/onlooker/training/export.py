@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from onlooker.attributes.estimator import calibrated
+from onlooker.core.demographics import softmax
 from onlooker.core.errors import InputError, ModelError
 from onlooker.evaluation.answers import Answers
 from onlooker.evaluation.calibrate import Held, fit_calibration
@@ -20,8 +21,8 @@ from onlooker.models.cards import ModelCard
 from onlooker.models.runtime import Session
 from onlooker.models.store import checksum
 from onlooker.training.config import TrainConfig
-from onlooker.training.held import read_held
 from onlooker.training.network import ServedNetwork, load_weights
+from onlooker.training.parts import read_part
 from onlooker.training.quantize import quantize
 
 MAX_DIFFERENCE = 1e-3
@@ -60,7 +61,7 @@ def export_fast(run: Path, output: Path, name: str) -> ModelCard:
     summary, size = _summary(run), TrainConfig.load(run / "config.json").crop_size
     output.mkdir(parents=True, exist_ok=True)
     path = output / f"{name}.onnx"
-    calibration, test = (read_held(run, part) for part in ("calibration", "test"))
+    calibration, test = (read_part(run, part) for part in ("calibration", "test"))
     with tempfile.TemporaryDirectory() as scratch:
         whole = Path(scratch) / "whole.onnx"
         _write(ServedNetwork(weights, mirror=False).eval(), whole, size)
@@ -68,7 +69,7 @@ def export_fast(run: Path, output: Path, name: str) -> ModelCard:
     session = Session(path)
     age, gender = _answer(session, calibration.crops)
     fitted_on = summary["calibration"].get("fitted_on", "")
-    held = Held(_softmax(age), gender, calibration.age_low, calibration.age_high, calibration.females)
+    held = Held(softmax(age), gender, calibration.age_low, calibration.age_high, calibration.females)
     summary["calibration"] = fit_calibration(held, fitted_on=fitted_on, however_few=True).to_dict()
     read = calibrated(*_answer(session, test.crops), Calibration.from_dict(summary["calibration"]))
     figures = measure(Answers.of(read, test.age_low, test.age_high, test.females)).to_dict()
@@ -127,11 +128,6 @@ def parity(network: ServedNetwork, path: Path, size: int) -> float:
 def _answer(session: Session, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     outs = [session.run({"pixels": np.array(crops[i : i + _BATCH])}) for i in range(0, len(crops), _BATCH)]
     return np.concatenate([out["age"] for out in outs]), np.concatenate([out["gender"] for out in outs])
-
-
-def _softmax(x: np.ndarray) -> np.ndarray:
-    e = np.exp(x - x.max(axis=1, keepdims=True))
-    return np.asarray(e / e.sum(axis=1, keepdims=True))
 
 
 def _summary(run: Path) -> dict[str, Any]:

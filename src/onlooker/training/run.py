@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from onlooker.attributes.estimator import calibrated
+from onlooker.core.demographics import softmax
 from onlooker.core.errors import DatasetError, InputError
 from onlooker.core.protocols import Detector
 from onlooker.datasets import labelled
@@ -21,8 +21,8 @@ from onlooker.evaluation.metrics import Metrics, measure
 from onlooker.training.config import TrainConfig
 from onlooker.training.crops import Sheet, gather
 from onlooker.training.fit import Lesson, Report, fit, logits, undo_oversampling
-from onlooker.training.held import write_held
 from onlooker.training.network import ServedNetwork, load_weights
+from onlooker.training.parts import write_labels
 
 HELD_BACK = 5
 """Of further sets every how manieth face is not learnt from."""
@@ -89,8 +89,7 @@ def train(
             progress=partial(_cutting, count, part, len(faces)),
         )
         prepared.problems.extend(problems)
-        if part in ("calibration", "test"):
-            write_held(run, part, examples[part], kept[part])
+        write_labels(run, part, examples[part], kept[part])
     (run / "problems.txt").write_text("".join(f"{line}\n" for line in prepared.problems), encoding="utf-8")
     opinions = None
     if sources.opinions is not None:
@@ -165,7 +164,7 @@ def conclude(run: Path, sources: Sources, examples: dict[str, Examples], config:
     ages, genders = logits(served, held.crops)
     labels = (held.age_low, held.age_high, held.females)
     fitted_on = f"{sources.data.name}, calibration part ({len(held.ages)} faces)"
-    calibration = fit_calibration(Held(_softmax(ages), genders, *labels), fitted_on=fitted_on, however_few=True)
+    calibration = fit_calibration(Held(softmax(ages), genders, *labels), fitted_on=fitted_on, however_few=True)
     test = examples["test"]
     read = calibrated(*logits(served, test.crops), calibration)
     metrics = measure(Answers.of(read, test.age_low, test.age_high, test.females))
@@ -216,8 +215,3 @@ def _keep_config(run: Path, config: TrainConfig) -> None:
 def _cached_side(config: TrainConfig) -> int:
     """Side of the crops that training reads: an eighth denser than the network sees, margin included."""
     return round(config.crop_size * 8 / 7 * (1 + 2 * config.margin))
-
-
-def _softmax(x: np.ndarray) -> np.ndarray:
-    e = np.exp(x - x.max(axis=1, keepdims=True))
-    return np.asarray(e / e.sum(axis=1, keepdims=True))

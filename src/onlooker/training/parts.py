@@ -1,4 +1,4 @@
-"""The faces that a run holds back, kept beside it with their labels: what is made of it later is fitted on them too."""
+"""The parts of a run, kept beside it with their labels: what is made of it later is fitted and measured on them too."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from onlooker.core.errors import InputError
 from onlooker.datasets.labelled import Examples
 
 
-def write_held(run: Path, part: str, examples: Examples, kept: list[int]) -> None:
+def write_labels(run: Path, part: str, examples: Examples, kept: list[int]) -> None:
     """Write the labels of a part; ``kept`` are their rows in the part's file of crops."""
     np.savez(
         run / f"{part}.npz",
@@ -19,8 +19,8 @@ def write_held(run: Path, part: str, examples: Examples, kept: list[int]) -> Non
     )
 
 
-def read_held(run: Path, part: str) -> Examples:
-    """A part as ``write_held`` left it, with its crops. Raises ``InputError`` where the run has none."""
+def read_part(run: Path, part: str) -> Examples:
+    """A part as the run left it, with its crops. Raises ``InputError`` where the run has none."""
     try:
         labels = np.load(run / f"{part}.npz")
         crops = np.load(run / f"{part}.npy", mmap_mode="r")
