@@ -88,12 +88,14 @@ def answer(store: ObjectStore, key: str, analyze: Analyze, *, keep: timedelta = 
     written = _write(store, target, record)
     if job is None:
         return "answered" if written else "already"
-    if written and store.head(key) is None:
+    if not written:
+        return "already"  # Who wrote it clears the picture away: gone before that, it would look deleted by its owner.
+    if store.head(key) is None:
         # Deleted by its owner while it was looked at: then nothing of it stays.
         store.delete(target, kept_key(job))
         return "gone"
     store.delete(key)
-    return "answered" if written else "already"
+    return "answered"
 
 
 def give_up(store: ObjectStore, key: str, reason: str, *, keep: timedelta = KEEP) -> bool:
