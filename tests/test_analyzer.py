@@ -129,6 +129,16 @@ def test_an_analysis_is_json(real: Analyzer, samples: Path) -> None:
     ]
 
 
+def test_one_picture_s_intervals_may_hold_another_share(real: Analyzer, samples: Path) -> None:
+    usual, narrow = (real.analyze(samples / "grace_hopper.jpg", confidence=c).faces.row(0) for c in (None, 0.5))
+    assert usual.age == narrow.age
+    assert usual.age_low < narrow.age_low < narrow.age < narrow.age_high < usual.age_high
+    assert real.detector is not None
+    assert narrow == Analyzer(real.detector, confidence=0.5)(samples / "grace_hopper.jpg").row(0)
+    said = Analyzer(real.detector, FixedEstimator()).analyze(samples / "grace_hopper.jpg", confidence=0.5)
+    assert said.error == "this estimator has intervals of one confidence; leave confidence out"
+
+
 def test_a_portrait_is_seen_well_and_from_the_front(real: Analyzer, samples: Path) -> None:
     face = real(samples / "grace_hopper.jpg").row(0)
     assert face.doubts == ()

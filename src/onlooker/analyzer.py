@@ -14,7 +14,7 @@ import numpy as np
 
 from onlooker.attributes import crop
 from onlooker.attributes.estimator import FaceEstimator
-from onlooker.core.errors import PictureError
+from onlooker.core.errors import InputError
 from onlooker.core.faces import Detections, Faces, Picture8
 from onlooker.core.geometry import Matrix, affine_scale, box_area, transform_points
 from onlooker.core.protocols import Detector, Estimator
@@ -127,8 +127,9 @@ class Analyzer:
         """
         return self._spread(lambda item: self.analyze(item[1], item[0]), sources)
 
-    def analyze(self, source: Source, name: str | None = None) -> Analysis:
-        """One picture's ``Analysis``, its error included; ``name`` is what it is reported as."""
+    def analyze(self, source: Source, name: str | None = None, confidence: float | None = None) -> Analysis:
+        """One picture's ``Analysis``, its error included; ``name`` is what it is reported as, ``confidence`` the share
+        of ages that this picture's intervals are to hold, where it is not the analyzer's own."""
         name = str(source) if name is None else name
         watch = _Watch()
         width: int | None = None
@@ -137,9 +138,9 @@ class Analyzer:
             with watch.running("decode"):
                 picture = self._open(source)
             width, height = picture.width, picture.height
-            faces, found = self._faces(picture, watch)
+            faces, found = self._faces(picture, watch, confidence)
             return Analysis(name, width, height, faces, found=found, timings=watch.seconds)
-        except PictureError as error:
+        except InputError as error:
             return Analysis(name, width, height, Faces.empty(), str(error), timings=watch.seconds)
 
     def _open(self, source: Source) -> Picture:
@@ -147,11 +148,11 @@ class Analyzer:
             return Picture.open(source, max_pixels=self.max_pixels)
         return Picture.of(source)
 
-    def _faces(self, picture: Picture, watch: "_Watch") -> tuple[Faces, int]:
+    def _faces(self, picture: Picture, watch: "_Watch", confidence: float | None = None) -> tuple[Faces, int]:
         """The faces of a picture, the largest ``max_faces`` of them, and how many there were."""
         if self.detector is None:
             frame = crop.whole_picture(picture.width, picture.height)
-            return self._read(picture, _frame_detection(frame), [frame], None, watch), 1
+            return self._read(picture, _frame_detection(frame), [frame], None, watch, confidence), 1
         with watch.running("detect"):
             located = locate(picture, self.detector, self.min_face, self.min_score)
         watch.move(located.decoding, "detect", "decode")
@@ -159,10 +160,16 @@ class Analyzer:
         frames = crop.frames(faces)
         if not frames:
             return Faces.empty(), 0
-        return self._read(picture, faces, frames, located.pixels, watch), len(located.faces)
+        return self._read(picture, faces, frames, located.pixels, watch, confidence), len(located.faces)
 
     def _read(
-        self, picture: Picture, faces: Detections, frames: list[Matrix], pixels: Picture8 | None, watch: "_Watch"
+        self,
+        picture: Picture,
+        faces: Detections,
+        frames: list[Matrix],
+        pixels: Picture8 | None,
+        watch: "_Watch",
+        confidence: float | None,
     ) -> Faces:
         """What the estimator reads from the faces' crops, cut from ``pixels`` where these are enough for it."""
         size = self.estimator.crop_size
@@ -173,7 +180,12 @@ class Analyzer:
         with watch.running("estimate"):
             scale = np.array(_ratio(pixels, picture))[:, None]
             crops = [crop.cut(pixels, frame * scale, size) for frame in frames]
-            return Faces.join(faces, self.estimator.estimate(crops), quality.measure(faces, crops))
+            read = self.estimator.estimate(crops)
+            if confidence is not None:
+                if not isinstance(self.estimator, FaceEstimator):
+                    raise InputError("this estimator has intervals of one confidence; leave confidence out")
+                read = self.estimator.at(read, confidence)
+            return Faces.join(faces, read, quality.measure(faces, crops))
 
     def _spread(self, work: Any, items: Iterable[Any]) -> Iterator[Any]:
         """``work`` of each item, in order, on ``workers`` threads, never more than a few items ahead."""

@@ -419,7 +419,7 @@ class Used:
         self.function: set[Right] = set()
         self.dead: set[Right] = set()
 
-        def analyze(data: bytes, name: str) -> Analysis:
+        def analyze(data: bytes, name: str, *_: object) -> Analysis:
             return Analysis(name, 40, 40, Faces.empty(), None if data == picture else "no picture")
 
         def website(call: Any, *arguments: Any) -> Any:
@@ -446,7 +446,7 @@ class Used:
     def _deleted_meanwhile(self, jobs: Jobs, picture: bytes, analyze: Any) -> None:
         job = jobs.submit(picture, "a.jpg", JobOptions()).id
 
-        def slowly(data: bytes, name: str) -> Any:
+        def slowly(data: bytes, name: str, *_: object) -> Any:
             noted = set(self.store.rights)
             jobs.delete(job)
             self.store.rights = noted

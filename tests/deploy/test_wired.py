@@ -149,7 +149,7 @@ def test_a_picture_goes_all_the_way_round(world: World, website: Server) -> None
 def test_a_picture_that_is_given_up_says_so(
     world: World, website: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def breaks(data: bytes, name: str) -> Any:
+    def breaks(data: bytes, name: str, *_: object) -> Any:
         raise MemoryError(f"no room for {name} of {len(data)}")
 
     monkeypatch.setattr(functions, "_analyze", breaks)

@@ -32,10 +32,12 @@ class Reads:
 
     def __init__(self, during: Callable[[], object] = lambda: None, error: str | None = None) -> None:
         self.asked: list[str] = []
+        self.confidence: float | None = None
         self.during, self.error = during, error
 
-    def __call__(self, data: bytes, name: str) -> Analysis:
+    def __call__(self, data: bytes, name: str, confidence: float | None = None) -> Analysis:
         del data
+        self.confidence = confidence
         self.asked.append(name)
         self.during()
         return Analysis(name, 4, 3, Faces.empty(), self.error)
@@ -76,6 +78,13 @@ def test_a_picture_is_answered_and_goes(jobs: Jobs) -> None:
     assert found.expires is not None
     assert found.created < found.answered < found.expires
     assert [info.key for info in jobs.store.list()] == [answer_key(picture_key(job))]
+
+
+@pytest.mark.parametrize("confidence", [None, 0.8])
+def test_a_job_asks_for_its_own_intervals(jobs: Jobs, confidence: float | None) -> None:
+    job, reads = jobs.submit(b"p", "a.jpg", JobOptions(confidence=confidence)).id, Reads()
+    assert answer(jobs.store, picture_key(job), reads) == "answered"
+    assert reads.confidence == confidence
 
 
 def test_a_picture_that_cannot_be_read_is_answered_by_its_sentence(jobs: Jobs) -> None:

@@ -120,8 +120,8 @@ class Scripted:
         self._answers = list(answers)
         self.calls = 0
 
-    async def analyze(self, data: bytes, name: str) -> Answer:
-        del data, name
+    async def analyze(self, data: bytes, name: str, confidence: float | None = None) -> Answer:
+        del data, name, confidence
         self.calls += 1
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         if isinstance(answer, Exception):

@@ -15,7 +15,7 @@ from PIL import Image
 from onlooker.analyzer import Analysis
 from onlooker.core.errors import StorageError, StorageFull
 from onlooker.jobs.folder import FolderStore
-from onlooker.jobs.job import JobOptions
+from onlooker.jobs.job import JobOptions, Ticket, picture_key
 from onlooker.jobs.pool import Answer, WorkerLost
 from onlooker.jobs.worker import give_up, lost_reason
 from tests.service.world import PIXEL, Stream, World, client_of, make_world, no_faces, problem, stored_job
@@ -60,6 +60,27 @@ async def test_a_picture_is_answered_at_once_and_nothing_is_stored(world: World)
     assert world.site.jobs.queue.depth() == (0, 0)
 
 
+async def test_intervals_may_be_asked_for_by_their_confidence(world: World) -> None:
+    asked = []
+    for query in ("?confidence=0.8", ""):
+        assert (await world.client.post(f"/v1/analyze{query}", content=PIXEL)).status_code == 200
+        asked.append(world.reader.confidence)
+    assert asked == [0.8, None]
+    job = (await world.client.post("/v1/jobs?confidence=0.75", content=PIXEL)).json()["id"]
+    form = (await world.client.post("/v1/uploads", json={"options": {"confidence": 0.6}})).json()["id"]
+    assert Ticket.of(world.store.get(picture_key(job)).info).options.confidence == 0.75
+    assert form != job
+
+
+@pytest.mark.parametrize("confidence", ["0.4", "1", "much", "", "nan"])
+async def test_a_confidence_that_is_none_is_refused(world: World, confidence: str) -> None:
+    for route in ("/v1/analyze", "/v1/jobs"):
+        problem(await world.client.post(f"{route}?confidence={confidence}", content=PIXEL), 400, "bad-request")
+    if confidence == "0.4":
+        sent = {"options": {"confidence": 0.4}}
+        problem(await world.client.post("/v1/uploads", json=sent), 400, "bad-request")
+
+
 async def test_what_cannot_be_read_is_said(world: World) -> None:
     assert problem(await world.client.post("/v1/analyze", content=b"bad"), 422, "unreadable-picture") == "not a picture"
 
@@ -73,7 +94,7 @@ async def test_of_several_pictures_the_bad_ones_say_so_in_their_place(world: Wor
 
 
 async def test_a_picture_that_stops_its_worker_is_said(world: World) -> None:
-    async def lost(data: bytes, name: str) -> Answer:
+    async def lost(data: bytes, name: str, *_: object) -> Answer:
         del data, name
         raise WorkerLost("the picture stopped the worker that read it; try it in another format")
 
@@ -163,7 +184,7 @@ async def test_a_job_that_is_deleted_while_it_waits_or_is_worked_on_leaves_nothi
 
     second = (await world.client.post("/v1/jobs?keep=true", content=_jpeg())).json()["id"]
 
-    def deleted_meanwhile(data: bytes, name: str) -> Analysis:
+    def deleted_meanwhile(data: bytes, name: str, *_: object) -> Analysis:
         assert world.site.jobs.delete(second)
         return no_faces(data, name)
 

@@ -230,7 +230,7 @@ async def test_several_pictures_cost_as_many(tmp_path: Path) -> None:
 
 
 async def test_too_many_at_once_are_refused_with_when_to_come_again(world: World) -> None:
-    async def busy(data: bytes, name: str) -> Answer:
+    async def busy(data: bytes, name: str, *_: object) -> Answer:
         del data, name
         raise Busy(3)
 
@@ -244,7 +244,7 @@ async def test_too_many_at_once_are_refused_with_when_to_come_again(world: World
 
 
 async def every_kind_of_answer(world: World) -> list[httpx.Response]:
-    async def fault(data: bytes, name: str) -> Answer:
+    async def fault(data: bytes, name: str, *_: object) -> Answer:
         del data, name
         raise RuntimeError("a secret of ours")
 

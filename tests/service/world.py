@@ -37,7 +37,7 @@ class FakeClock:
         return self.now
 
 
-def no_faces(data: bytes, name: str) -> Analysis:
+def no_faces(data: bytes, name: str, *_: object) -> Analysis:
     """A picture of 4 x 3 pixels with nobody on it; one that begins with ``bad`` cannot be read."""
     if data.startswith(b"bad"):
         return Analysis(name, None, None, Faces.empty(), "not a picture", timings={"decode": 0.001})
@@ -52,9 +52,11 @@ class ScriptedReader:
     held: int = 0
     instead: Callable[[bytes, str], Awaitable[Answer]] | None = None
     seen: list[tuple[bytes, str]] = field(default_factory=list)
+    confidence: float | None = None
 
-    async def analyze(self, data: bytes, name: str) -> Answer:
+    async def analyze(self, data: bytes, name: str, confidence: float | None = None) -> Answer:
         self.seen.append((data, name))
+        self.confidence = confidence
         if self.instead is not None:
             return await self.instead(data, name)
         analysis = no_faces(data, name)
@@ -76,7 +78,7 @@ class World:
         assert isinstance(self.site.jobs.store, FolderStore)
         return self.site.jobs.store
 
-    def work(self, job: str, analyze: Callable[[bytes, str], Analysis] = no_faces) -> str:
+    def work(self, job: str, analyze: Callable[[bytes, str, float | None], Analysis] = no_faces) -> str:
         """Answer a job's picture as a worker does."""
         hours = timedelta(hours=self.site.settings.serve.keep_hours)
         return answer(self.store, picture_key(job), analyze, keep=hours)

@@ -1,6 +1,7 @@
 """Age and gender from face crops, by the network that this project trained."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,12 @@ class FaceEstimator:
             ages.append(out["age"])
             genders.append(out["gender"])
         return calibrated(np.concatenate(ages), np.concatenate(genders), self.calibration, self.tails)
+
+    def at(self, attributes: Attributes, confidence: float) -> Attributes:
+        """The same attributes with intervals that hold another share of ages, 0.5 to 0.99. Raises ``InputError`` where
+        the card knows no such interval."""
+        low, high = age_interval(attributes.age_distribution, self.calibration.tails_for(confidence))
+        return replace(attributes, age_low=low, age_high=high)
 
 
 def calibrated(

@@ -99,8 +99,8 @@ def _named(store: ObjectStore, task: Task, line: dict[str, Any]) -> str | None:
     return key
 
 
-def _analyze(data: bytes, name: str) -> Any:
-    return _analyzer().analyze(data, name)
+def _analyze(data: bytes, name: str, confidence: float | None) -> Any:
+    return _analyzer().analyze(data, name, confidence)
 
 
 @cache

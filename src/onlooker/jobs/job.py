@@ -13,7 +13,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -35,13 +35,19 @@ class IdempotencyConflict(InputError):
     """An idempotency key that was used before, for another picture."""
 
 
-class JobOptions(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+Confidence = Annotated[float, msgspec.Meta(ge=0.5, le=0.99)]
+"""Share of ages that intervals are to hold."""
+
+
+class JobOptions(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
     """What a client may ask of a job.
 
-    keep  keep the picture, upright and without its EXIF, until the answer goes
+    keep        keep the picture, upright and without its EXIF, until the answer goes
+    confidence  share of ages that intervals are to hold, where it is not the model's own
     """
 
     keep: bool = False
+    confidence: Confidence | None = None
 
 
 class Ticket(msgspec.Struct, frozen=True):

@@ -50,6 +50,7 @@ class _Wanted:
 
     data: bytes
     name: str
+    confidence: float | None
     answer: "asyncio.Future[Answer]"
     alone: bool = False
 
@@ -129,14 +130,14 @@ class Pool:
                 keeper.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def analyze(self, data: bytes, name: str) -> Answer:
-        """One picture's answer. Raises ``Busy`` at once where too many wait, ``WorkerLost`` where it stops its
-        worker."""
+    async def analyze(self, data: bytes, name: str, confidence: float | None = None) -> Answer:
+        """One picture's answer, with intervals of that ``confidence``. Raises ``Busy`` at once where too many wait,
+        ``WorkerLost`` where it stops its worker."""
         slots = max(1, self.processes * self.task.threads)
         before = self.held - slots + 1  # that have to be done before this one can begin
         if self._end.is_set() or before > self.backlog or before / slots * self._seconds > self.wait:
             raise Busy(max(1, round(before / slots * self._seconds)))
-        wanted = _Wanted(data, name, asyncio.get_running_loop().create_future())
+        wanted = _Wanted(data, name, confidence, asyncio.get_running_loop().create_future())
         self._waiting.append(wanted)
         self._feed()
         return await wanted.answer
@@ -156,7 +157,7 @@ class Pool:
             self._waiting.popleft()
             self._number += 1
             process.given[self._number] = wanted
-            line = {"id": self._number, "name": wanted.name, "alone": wanted.alone}
+            line = {"id": self._number, "name": wanted.name, "alone": wanted.alone, "confidence": wanted.confidence}
             assert process.running.stdin is not None
             process.running.stdin.write(frame(line, wanted.data))
 

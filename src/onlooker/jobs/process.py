@@ -94,7 +94,7 @@ class _Answers:
         with self.gate.turn(alone=line.get("alone", False)):
             self._since[line["id"]] = begun = time.monotonic()
             try:
-                analysis = self.analyzer.analyze(data, line["name"])
+                analysis = self.analyzer.analyze(data, line["name"], line.get("confidence"))
                 timings = {"queue": begun - asked, **analysis.timings}
                 self.say({"id": line["id"], "analysis": analysis.to_dict(), "timings": timings})
             except Exception:

@@ -40,8 +40,9 @@ from onlooker.media.images import Picture
 
 log = logging.getLogger(__name__)
 
-Analyze = Callable[[bytes, str], Analysis]
-"""One picture's bytes and its name in, its analysis out; may be called by several threads."""
+Analyze = Callable[[bytes, str, float | None], Analysis]
+"""One picture's bytes, its name, and the share of ages that its intervals are to hold (or None) in, its analysis out;
+may be called by several threads."""
 
 Outcome = Literal["answered", "already", "gone"]
 """What became of a picture: answered now; answered before; no longer there."""
@@ -67,7 +68,7 @@ def answer(store: ObjectStore, key: str, analyze: Analyze, *, keep: timedelta = 
         return "gone"
     ticket = Ticket.of(picture.info)
     begun = datetime.now(UTC)
-    analysis = analyze(picture.data, ticket.name)
+    analysis = analyze(picture.data, ticket.name, ticket.options.confidence)
     timings = {"queue": max(0.0, (begun - ticket.created).total_seconds()), **analysis.timings}
     kept = job is not None and ticket.options.keep and analysis.error is None
     answered = datetime.now(UTC)

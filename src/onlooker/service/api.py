@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from onlooker.core.errors import StorageError
 from onlooker.jobs.folder import ROUTE, FolderStore
-from onlooker.jobs.job import FORM_SECONDS, Job, JobOptions, is_job, kept_key, to_json
+from onlooker.jobs.job import FORM_SECONDS, Confidence, Job, JobOptions, is_job, kept_key, to_json
 from onlooker.jobs.pool import Answer
 from onlooker.service.bodies import OVERHEAD, Upload, clean_name, form_of
 from onlooker.service.problems import Problem
@@ -62,10 +62,11 @@ class Api:
     async def analyze(self, request: Request) -> Response:
         """Pictures answered at once: one by its analysis, several by a list, in order."""
         client = self.site.admit(request, 1)
+        confidence = _confidence(request)
         async with self.site.bodies.reading(request, self.limits.max_bytes + OVERHEAD) as body:
             pictures = await self.site.bodies.pictures(request, body, self.limits.max_pictures)
             self.site.charge(client, len(pictures) - 1)
-            answers = await self.read(pictures)
+            answers = await self.read(pictures, confidence)
         faces = sum(len(answer.analysis["faces"]) for answer in answers)
         request.state.faces = faces
         headers = {"Server-Timing": _server_timing(answers)}
@@ -76,12 +77,12 @@ class Api:
             raise Problem("unreadable-picture", analysis["error"])
         return JSONResponse(analysis, headers=headers)
 
-    async def read(self, pictures: list[Upload]) -> list[Answer]:
-        """The answer to each picture, in order."""
+    async def read(self, pictures: list[Upload], confidence: float | None = None) -> list[Answer]:
+        """The answer to each picture, in order, with intervals of that ``confidence``."""
         answers = []
         for picture in pictures:
             self.check_size(len(picture.data))
-            answer = await self.site.reader.analyze(picture.data, picture.name)
+            answer = await self.site.reader.analyze(picture.data, picture.name, confidence)
             faces, error = len(answer.analysis["faces"]), answer.analysis["error"]
             self.site.metrics.picture(faces, answer.timings, error=error is not None)
             answers.append(answer)
@@ -130,6 +131,7 @@ class Api:
         keep = request.query_params.get("keep", "false").lower()
         if keep not in ("true", "false"):
             raise Problem("bad-request", "keep is true or false")
+        confidence = _confidence(request)
         key = request.headers.get("idempotency-key")
         if key is not None and not re.fullmatch("[!-~]{1,255}", key):
             raise Problem("bad-request", "an Idempotency-Key has 1 to 255 visible ASCII characters, and no space")
@@ -138,7 +140,7 @@ class Api:
             self.site.jobs.submit,
             pictures[0].data,
             pictures[0].name,
-            JobOptions(keep=keep == "true"),
+            JobOptions(keep == "true", confidence),
             idempotency=None if key is None else f"{owner}\n{key}",
         )
 
@@ -235,6 +237,17 @@ class Api:
                 silent = 0.0
                 yield ": still here\n\n"
             job = found
+
+
+def _confidence(request: Request) -> float | None:
+    """Share of ages that a request wants intervals to hold. Raises ``Problem`` where it is none."""
+    given = request.query_params.get("confidence")
+    if given is None:
+        return None
+    try:
+        return msgspec.convert(given, Confidence, strict=False)
+    except msgspec.ValidationError:
+        raise Problem("bad-request", f"confidence={given[:20]!r} is no share from 0.5 to 0.99; send 0.8, say") from None
 
 
 def _means_upload(body: bytes) -> bool:

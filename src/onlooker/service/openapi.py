@@ -8,6 +8,7 @@ from onlooker.jobs.folder import ROUTE, FolderStore
 from onlooker.service.problems import TYPES
 from onlooker.service.schemas import (
     ANALYSIS_EXAMPLE,
+    CONFIDENCE,
     JOB_EXAMPLE,
     JOB_ID,
     QUEUED_EXAMPLE,
@@ -122,7 +123,7 @@ def _analyze(max_bytes: int, most: int) -> Operation:
         "It is read in memory, and nothing of it is stored. The seconds of each step are in `Server-Timing`.",
         {"200": answer},
         (*_SENT, "unsupported-media-type", "unreadable-picture", "too-many-requests", "picture-stops-worker", *_STORED),
-        parameters=[_NAME],
+        parameters=[_NAME, _CONFIDENCE],
         requestBody=_picture_body(several=True),
     )
 
@@ -155,7 +156,7 @@ def _new_job(max_bytes: int) -> Operation:
             "too-many-requests",
             *_STORED,
         ),
-        parameters=[_NAME, keep, again],
+        parameters=[_NAME, _CONFIDENCE, keep, again],
         requestBody=body,
     )
 
@@ -365,6 +366,8 @@ _BYTES: Schema = {"type": "string", "format": "binary"}
 _ID: Operation = {"name": "id", "in": "path", "required": True, "schema": JOB_ID}
 
 _NAME = _query("name", "what a picture sent as bytes is reported as")
+
+_CONFIDENCE = {"name": "confidence", "in": "query", "description": CONFIDENCE["description"], "schema": CONFIDENCE}
 
 _STATUS_EXAMPLE = {"status": "ok", "version": __version__}
 

@@ -25,8 +25,10 @@ class Reader(Protocol):
         """How many pictures are worked on or wait."""
         ...
 
-    async def analyze(self, data: bytes, name: str) -> Answer:
-        """The answer. Raises ``Busy`` where it would take too long, ``WorkerLost`` for one that stops workers."""
+    async def analyze(self, data: bytes, name: str, confidence: float | None = None) -> Answer:
+        """The answer, with intervals that hold that share of ages (the model's own where None).
+
+        Raises ``Busy`` where it would take too long, ``WorkerLost`` for a picture that stops workers."""
         ...
 
 
@@ -37,14 +39,14 @@ class ThroughQueue:
         self._jobs, self._backlog = jobs, backlog
         self.ready, self.held = 1, 0
 
-    async def analyze(self, data: bytes, name: str) -> Answer:
+    async def analyze(self, data: bytes, name: str, confidence: float | None = None) -> Answer:
         """See ``Reader``."""
         if self.held >= self._backlog:
             raise Busy(1)
         self.held += 1
         job = None
         try:
-            job = await asyncio.to_thread(self._jobs.submit, data, name, JobOptions())
+            job = await asyncio.to_thread(self._jobs.submit, data, name, JobOptions(confidence=confidence))
             until = time.monotonic() + PATIENCE
             while time.monotonic() < until:
                 await asyncio.sleep(self._jobs.store.poll)

@@ -39,6 +39,8 @@ JOB_ID: Schema = {
     "description": "128 random bits: whoever knows a job's id may read and delete it, so keep it to yourself.",
 }
 
+CONFIDENCE = _number("share of ages that intervals are to hold; where it is not sent, the model's own, 0.9", 0.5, 0.99)
+
 POSE = thing(
     "Which way the face looks, in degrees.",
     {
@@ -72,7 +74,9 @@ FACE = thing(
         ),
         "score": _number("how sure the detector is that this is a face", 0, 1),
         "age": _number("the median, in years", 0, 120),
-        "age_low": _number("lower end of the interval whose probability the model's card states", 0, 120),
+        "age_low": _number(
+            "lower end of the interval that holds `confidence` of ages, where none was sent 0.9", 0, 120
+        ),
         "age_high": _number("upper end of it", 0, 120),
         "p_female": _number("probability of the label female", 0, 1),
         "gender": {
@@ -140,8 +144,11 @@ NEW_UPLOAD = thing(
         "name": {"type": "string", "default": "picture"},
         "options": thing(
             "What a client may ask of a job.",
-            {"keep": {"type": "boolean", "default": False, "description": "keep the picture as long as its answer"}},
-            optional=("keep",),
+            {
+                "keep": {"type": "boolean", "default": False, "description": "keep the picture as long as its answer"},
+                "confidence": CONFIDENCE,
+            },
+            optional=("keep", "confidence"),
         ),
     },
     optional=("name", "options"),
