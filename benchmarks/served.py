@@ -1,10 +1,10 @@
 """What undoing the oversampling and the mirror image are worth, on the faces that a run holds back.
 
-    python benchmarks/served.py RUN [--beside MODEL]
+    python benchmarks/served.py RUN [--beside MODEL ...]
 
 RUN is a finished training run. Prints a row a variant, on its validation part and on what it held back of further sets;
-the last is what ``onlooker export`` serves. MODEL is another exported model: a row of its own, and one of the mean of
-both. None of this looks at a test part.
+the last is what ``onlooker export`` serves. Each MODEL is another exported model: a row of its own, and at the end one
+of the mean of all. None of this looks at a test part.
 """
 
 import argparse
@@ -23,8 +23,9 @@ from onlooker.models.calibration import Calibration
 from onlooker.models.cards import find_card
 from onlooker.models.runtime import Session
 from onlooker.training.config import TrainConfig
-from onlooker.training.fit import logits, undo_oversampling
+from onlooker.training.fit import logits
 from onlooker.training.network import ServedNetwork, load_weights
+from onlooker.training.oversampling import undo_oversampling
 from onlooker.training.parts import read_part
 
 Floats = NDArray[np.float32]
@@ -48,15 +49,15 @@ def answer(session: Session, crops: NDArray[np.uint8]) -> Logits:
     return np.concatenate([out["age"] for out in outs]), np.concatenate([out["gender"] for out in outs])
 
 
-def mean(one: Logits, other: Logits) -> Logits:
-    age, gender = ((a + b) / 2 for a, b in zip(one, other, strict=True))
-    return age.astype(np.float32), gender.astype(np.float32)
+def mean(several: list[Logits]) -> Logits:
+    age, gender = (np.asarray(sum(logits) / len(logits), np.float32) for logits in zip(*several, strict=True))
+    return age, gender
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--beside", metavar="MODEL")
+    parser.add_argument("--beside", metavar="MODEL", nargs="+", default=[])
     options = parser.parse_args()
     torch.set_num_threads(2)
     parts = ["validation", *(["other"] if (options.run / "other.npz").exists() else [])]
@@ -73,11 +74,15 @@ def main() -> None:
             name = " + ".join(["as trained", *half, *["undone"] * (undone == power), *["mirror image"] * mirror])
             served = {part: logits(ServedNetwork(network, mirror=mirror), e.crops) for part, e in sets.items()}
             show(name, served, sets)
-    if options.beside:
-        session = Session(store.require(find_card(options.beside)))
+    together = {part: [served[part]] for part in sets}
+    for name in options.beside:
+        session = Session(store.require(find_card(name)))
         other = {part: answer(session, np.array(e.crops)) for part, e in sets.items()}
-        show(options.beside, other, sets)
-        show("the mean of both", {part: mean(served[part], other[part]) for part in sets}, sets)
+        show(name, other, sets)
+        for part in sets:
+            together[part].append(other[part])
+    if options.beside:
+        show("the mean of all", {part: mean(together[part]) for part in sets}, sets)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs the extra: pip install 'onlooker[train]'")
 
+from onlooker.core.errors import InputError  # noqa: E402
 from onlooker.training.augment import augment  # noqa: E402
-from onlooker.training.fit import undo_oversampling  # noqa: E402
 from onlooker.training.network import FaceNetwork, SameConv, ServedNetwork, load_imagenet  # noqa: E402
+from onlooker.training.oversampling import undo_oversampling  # noqa: E402
 
 
 @pytest.mark.parametrize(("side", "kernel", "stride"), [(112, 3, 2), (56, 5, 2), (7, 3, 2), (14, 3, 1)])
@@ -22,8 +23,9 @@ def test_an_uneven_stride_pads_right_and_below() -> None:
     assert out.tolist() == [[9.0, 6.0], [6.0, 4.0]]
 
 
-def test_imagenet_weights_fill_the_whole_body() -> None:
-    network = FaceNetwork()
+@pytest.mark.parametrize("variant", ["lite0", "lite1", "lite2"])
+def test_imagenet_weights_fill_the_whole_body(variant: str) -> None:
+    network = FaceNetwork(variant)
     before = {k: v.clone() for k, v in network.state_dict().items()}
     load_imagenet(network)
     after = network.state_dict()
@@ -32,9 +34,12 @@ def test_imagenet_weights_fill_the_whole_body() -> None:
     assert torch.equal(before["head.weight"], after["head.weight"])
 
 
-def test_the_network_has_the_size_it_is_known_for() -> None:
-    body = sum(p.numel() for p in FaceNetwork().body.parameters())
-    assert body == 4_652_008 - 1000 * 1281  # EfficientNet-Lite0 less its classifier of 1,000 classes
+@pytest.mark.parametrize(("variant", "size"), [("lite0", 4_652_008), ("lite1", 5_416_680), ("lite2", 6_092_072)])
+def test_the_network_has_the_size_it_is_known_for(variant: str, size: int) -> None:
+    body = sum(p.numel() for p in FaceNetwork(variant).body.parameters())
+    assert body == size - 1000 * 1281  # less its classifier of 1,000 classes
+    with pytest.raises(InputError, match="lite1"):
+        FaceNetwork("lite9")
 
 
 def test_a_face_and_its_mirror_image_are_answered_alike() -> None:

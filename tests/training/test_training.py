@@ -25,10 +25,13 @@ from onlooker import Analyzer  # noqa: E402
 from onlooker.training.config import TrainConfig  # noqa: E402
 from onlooker.training.crops import Sheet, gather  # noqa: E402
 from onlooker.training.export import export, export_fast  # noqa: E402
-from onlooker.training.fit import Labels, Lesson, Progress, fit, loss_of  # noqa: E402
+from onlooker.training.fit import Lesson, Progress, fit  # noqa: E402
+from onlooker.training.loss import Labels, Taught, loss_of  # noqa: E402
 from onlooker.training.network import ServedNetwork, load_weights  # noqa: E402
+from onlooker.training.parts import read_part  # noqa: E402
 from onlooker.training.run import Sources, train  # noqa: E402
 from onlooker.training.start import load_exported  # noqa: E402
+from onlooker.training.teach import ask_teachers, inner  # noqa: E402
 
 CONFIG = TrainConfig(
     crop_size=32, first_size=32, first_epochs=1, epochs=2, batch=8, pretrained=False, average_decay=0.5, threads=1
@@ -76,7 +79,7 @@ def test_a_run_trains_reports_exports_and_serves(folder: Path, tmp_path: Path) -
     assert len(faces) == 1
     assert faces.age_low[0] <= faces.age[0] <= faces.age_high[0]
     fast = export_fast(run, tmp_path / "model", "noise_fast")
-    assert fast.bytes < card.bytes / 3
+    assert fast.bytes < card.bytes * 0.6
     pixels = np.load(run / "test.npy")
     whole, quick = (FaceEstimator(c).estimate(pixels) for c in (card, fast))
     assert np.abs(whole.age - quick.age).max() < 3
@@ -212,6 +215,51 @@ def test_a_class_of_ages_is_an_interval_and_one_of_every_age_says_nothing() -> N
 def test_a_gender_is_less_sure_where_another_system_says_the_opposite() -> None:
     mine, other = labels([30] * 3, [30] * 3, [0.98, 0.98, 0.02]), labels([0] * 3, [100] * 3, [0.02, -1, 0.98])
     assert torch.allclose(mine.doubted(other, 0.15).female, torch.tensor([0.83, 0.98, 0.17]))
+
+
+def test_teachers_speak_for_a_share_and_for_whatever_has_no_label() -> None:
+    taught = Taught(torch.softmax(around(40, 50), 1).numpy(), np.array([0.9, 0.2], np.float32))
+    both = labels([30, 0], [30, 100], [0.0, -1.0]).beside(taught, np.array([0, 1]), 0.5)
+    assert torch.allclose(both.female, torch.tensor([0.45, 0.2]))
+    halfway, label, teacher = (
+        loss_of(torch.stack([around(a)[0], around(50)[0]]), torch.zeros(2), both, CONFIG) for a in (35.0, 20.0, 60.0)
+    )
+    assert halfway < min(label, teacher)
+    told = labels([0], [100], [-1]).beside(Taught(taught.ages[:1], taught.females[:1]), np.array([0]), 0.5)
+    near, far = (loss_of(around(a), torch.zeros(1), told, CONFIG) for a in (40, 60))
+    assert near < far
+
+
+def test_a_teacher_is_asked_once_and_sees_the_face_without_its_margin(folder: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    once = replace(CONFIG, epochs=1)
+    train(Sources(folder), run, once, ScriptedDetector(), licence="", report=unseen, count=nobody)
+    card, _ = export(run, tmp_path, "noise")
+    taught = replace(once, teachers=(str(card.path),), network="lite1")
+    pupil = tmp_path / "pupil"
+    train(Sources(folder), pupil, taught, ScriptedDetector(), licence="", report=unseen, count=nobody)
+    summary = json.loads((pupil / "summary.json").read_text())
+    assert "with the answers of noise" in summary["origin"]
+    examples = read_part(pupil, "train")
+    told: list[int] = []
+    again = ask_teachers(examples, taught, pupil / "taught.npz", told.append)
+    assert told == []
+    assert again is not None
+    assert np.allclose(again.ages.sum(1), 1, atol=1e-5)
+    assert ((again.females > 0) & (again.females < 1)).all()
+    marked = np.zeros((1, 40, 40, 3), np.uint8)
+    marked[:, 4:36, 4:36] = 200
+    assert (inner(marked, 0.125, 32) == 200).all()
+    with pytest.raises(InputError, match="--network lite0"):
+        train(
+            Sources(folder),
+            tmp_path / "other",
+            replace(once, start=str(run), network="lite2"),
+            ScriptedDetector(),
+            licence="",
+            report=unseen,
+            count=nobody,
+        )
 
 
 def test_further_sets_and_opinions_join_a_run(folder: Path, tmp_path: Path) -> None:

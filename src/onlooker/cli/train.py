@@ -57,6 +57,21 @@ if TYPE_CHECKING:
     "full size, instead of ImageNet's.",
 )
 @click.option(
+    "--network",
+    type=click.Choice(["lite0", "lite1", "lite2"]),
+    default="lite0",
+    show_default=True,
+    help="Which EfficientNet-Lite: deeper and wider ones know more and take longer.",
+)
+@click.option(
+    "--teacher",
+    "teachers",
+    multiple=True,
+    metavar="MODEL",
+    help="An exported model, by its name or the path of its card, whose answers are learnt beside the labels; several "
+    "are averaged.",
+)
+@click.option(
     "--learning-rate", type=click.FloatRange(min=0, min_open=True), help="Top of the cycle.  [default: 0.0012]"
 )
 @click.option("--augmentation", type=click.FloatRange(min=0, max=1), help="Strength, 0 to 1.  [default: 1]")
@@ -83,6 +98,8 @@ def command(
     batch: int | None,
     from_scratch: bool,
     start: str | None,
+    network: str,
+    teachers: tuple[str, ...],
     learning_rate: float | None,
     augmentation: float | None,
     drop: float | None,
@@ -105,8 +122,9 @@ def command(
     except ModuleNotFoundError as error:
         raise InputError(f"training needs {error.name}; install it with: pip install 'onlooker[train]'") from None
     from onlooker.detection.choose import choose_detector
+    from onlooker.models.cards import find_card
 
-    config = TrainConfig(seed=seed, threads=workers or available_cores(), pretrained=not from_scratch)
+    config = TrainConfig(seed=seed, threads=workers or available_cores(), pretrained=not from_scratch, network=network)
     if epochs:
         share = config.first_epochs / config.epochs
         config = replace(config, epochs=epochs, first_epochs=int(epochs * share))
@@ -114,6 +132,8 @@ def command(
         config = replace(config, batch=batch)
     if start:
         config = replace(config, start=_starting_point(start), first_epochs=0)
+    if teachers:
+        config = replace(config, teachers=tuple(str(find_card(teacher).path) for teacher in teachers))
     if first_epochs is not None:
         config = replace(config, first_epochs=first_epochs)
     if learning_rate:

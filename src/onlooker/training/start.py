@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from onlooker.core.errors import ModelError
 from onlooker.models import store
 from onlooker.models.cards import ModelCard
-from onlooker.training.network import FaceNetwork
+from onlooker.training.network import VARIANTS, FaceNetwork
 
 
 def load_exported(card: ModelCard, faces: Tensor) -> FaceNetwork:
@@ -21,10 +21,16 @@ def load_exported(card: ModelCard, faces: Tensor) -> FaceNetwork:
 
     graph = onnx.load(str(store.require(card))).graph
     values = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Cast" and node.input[0] in values:  # stored in half the bits, see ``halves``
+            values[node.output[0]] = values[node.input[0]].astype("float32")
     stored = [[values[name] for name in node.input[1:]] for node in graph.node if node.op_type == "Conv"]
-    network = FaceNetwork().eval()
-    layers = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
-    if [list(layer.weight.shape) for layer in layers] != [list(weights[0].shape) for weights in stored]:
+    shapes = [list(weights[0].shape) for weights in stored]
+    for network in (FaceNetwork(variant).eval() for variant in VARIANTS):
+        layers = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
+        if [list(layer.weight.shape) for layer in layers] == shapes:
+            break
+    else:
         raise ModelError(f"{card.name}: not a network that `onlooker train` makes; start from one of its exports")
     with torch.no_grad():
         for layer, weights in zip(layers, stored, strict=True):
