@@ -3,8 +3,8 @@
     python benchmarks/served.py RUN [--beside MODEL ...]
 
 RUN is a finished training run. Prints a row a variant, on its validation part and on what it held back of further sets;
-the last is what ``onlooker export`` serves. Each MODEL is another exported model: a row of its own, and at the end one
-of the mean of all. None of this looks at a test part.
+the row before any MODEL is what ``onlooker export`` serves. Each MODEL is another exported model: a row of its own, and
+at the end one of the mean of all. None of this looks at a test part.
 """
 
 import argparse

@@ -28,8 +28,8 @@ _BATCH = 64
 def ask_teachers(train: Examples, config: TrainConfig, path: Path, progress: Progress = silent) -> Taught | None:
     """The teachers' mean answer of every face in ``train``, in the file ``path`` once asked; ``None`` without teachers.
 
-    A served model answers for faces as they come. The draws favour rare ages, so its distributions are moved to their
-    population, as ``undo_oversampling`` moves the pupil's back.
+    A teacher is taken to answer for faces as they come, its own oversampling undone. The draws favour rare ages, so its
+    distributions are moved to their population, as ``undo_oversampling`` moves the pupil's back.
     """
     if not config.teachers:
         return None
