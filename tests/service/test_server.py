@@ -36,14 +36,14 @@ if "onlooker.jobs.process" in sys.orig_argv:
 
     analyze = Analyzer.analyze
 
-    def told(self, source, name=None):
+    def told(self, source, name=None, confidence=None):
         if source.startswith(b"KILL"):
             os.kill(os.getpid(), signal.SIGKILL)
         if source.startswith(b"HANG"):
             time.sleep(3600)
         if source.startswith(b"SLOW"):
             time.sleep(1)
-        return analyze(self, source, name)
+        return analyze(self, source, name, confidence)
 
     Analyzer.analyze = told
 """

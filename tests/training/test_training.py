@@ -302,7 +302,7 @@ def test_an_exported_model_is_taken_up_again_and_answers_as_before(folder: Path,
     with torch.inference_mode():
         expected, answered = (ServedNetwork(n).eval()(pixels) for n in (load_weights(run, "final.pt"), again))
     for one, other in zip(expected, answered, strict=True):
-        assert torch.allclose(one, other, atol=1e-3)
+        assert torch.allclose(one, other, atol=2e-2)  # its weights are stored in half the bits
     went_on = replace(CONFIG, epochs=1, start=str(card.path))
     train(Sources(folder), tmp_path / "on", went_on, ScriptedDetector(), licence="", report=unseen, count=nobody)
     assert "by way of noise" in json.loads((tmp_path / "on" / "summary.json").read_text())["origin"]

@@ -146,7 +146,7 @@ NEW_UPLOAD = thing(
             "What a client may ask of a job.",
             {
                 "keep": {"type": "boolean", "default": False, "description": "keep the picture as long as its answer"},
-                "confidence": CONFIDENCE,
+                "confidence": {**CONFIDENCE, "type": ["number", "null"]},
             },
             optional=("keep", "confidence"),
         ),

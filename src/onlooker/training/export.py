@@ -29,8 +29,8 @@ from onlooker.training.quantize import quantize
 MAX_DIFFERENCE = 1e-3
 """Largest difference of a logit between torch and ONNX Runtime that passes as rounding."""
 
-MAX_HALF_DIFFERENCE = 0.1
-"""The same once the weights are stored in half the bits; on faces it moves an age by a hundredth of a year."""
+MAX_HALF_DIFFERENCE = 0.05
+"""The same once the weights are stored in half the bits, where a finished run's model differed by 0.003."""
 
 _BATCH = 64
 
