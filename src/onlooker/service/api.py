@@ -62,8 +62,8 @@ class Api:
     async def analyze(self, request: Request) -> Response:
         """Pictures answered at once: one by its analysis, several by a list, in order."""
         client = self.site.admit(request, 1)
-        confidence = _confidence(request)
         async with self.site.bodies.reading(request, self.limits.max_bytes + OVERHEAD) as body:
+            confidence = _confidence(request)  # refused before its body is read, a client would still be sending
             pictures = await self.site.bodies.pictures(request, body, self.limits.max_pictures)
             self.site.charge(client, len(pictures) - 1)
             answers = await self.read(pictures, confidence)
