@@ -67,9 +67,9 @@ async def test_intervals_may_be_asked_for_by_their_confidence(world: World) -> N
         asked.append(world.reader.confidence)
     assert asked == [0.8, None]
     job = (await world.client.post("/v1/jobs?confidence=0.75", content=PIXEL)).json()["id"]
-    form = (await world.client.post("/v1/uploads", json={"options": {"confidence": 0.6}})).json()["id"]
+    form = (await world.client.post("/v1/uploads", json={"options": {"confidence": 0.6}})).json()
     assert Ticket.of(world.store.get(picture_key(job)).info).options.confidence == 0.75
-    assert form != job
+    assert '"confidence":0.6' in form["fields"]["x-amz-meta-job"]
 
 
 @pytest.mark.parametrize("confidence", ["0.4", "1", "much", "", "nan"])

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from onlooker.core.demographics import N_AGES, age_quantile
 from onlooker.core.errors import DatasetError, InputError
@@ -23,6 +22,7 @@ from onlooker.training.loss import Labels, Taught, loss_of
 from onlooker.training.network import FaceNetwork, ServedNetwork, answers, load_imagenet, load_weights, new_head
 from onlooker.training.oversampling import drawing_weights, smooth_counts
 from onlooker.training.start import load_exported
+from onlooker.training.teach import inner
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +141,7 @@ def _start(start: Path, train: Examples, config: TrainConfig) -> FaceNetwork:
     if start.is_dir():
         return _fitting(load_weights(start, "best.pt"), config)
     some = np.linspace(0, len(train.ages) - 1, min(256, len(train.ages))).astype(np.intp)
-    pixels = _pixels(train.crops[some])
-    inner = round(pixels.shape[-1] / (1 + 2 * config.margin))
-    edge = (pixels.shape[-1] - inner) // 2
-    faces = pixels[:, :, edge : edge + inner, edge : edge + inner]
-    faces = functional.interpolate(faces, size=(config.crop_size,) * 2, mode="bilinear", antialias=True)
+    faces = _pixels(inner(train.crops[some], config.margin, config.crop_size))
     return _fitting(load_exported(ModelCard.load(start), faces), config)
 
 
