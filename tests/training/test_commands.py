@@ -68,3 +68,12 @@ def test_training_says_what_is_wrong_with_the_data(tmp_path: Path) -> None:
     assert "labels.csv" in done.stderr
     assert "Traceback" not in done.stderr
     assert onlooker("export", "run", cwd=tmp_path).returncode == 2
+
+
+@pytest.mark.parametrize("teacher", ["nobody", "yunet"])
+def test_a_teacher_that_cannot_teach_is_refused_before_anything_is_cut(labelled: Path, teacher: str) -> None:
+    refused = onlooker("train", "faces", "--output", "run", "--teacher", teacher, cwd=labelled)
+    assert refused.returncode != 0
+    assert teacher in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not (labelled / "run").exists()

@@ -122,7 +122,6 @@ def command(
     except ModuleNotFoundError as error:
         raise InputError(f"training needs {error.name}; install it with: pip install 'onlooker[train]'") from None
     from onlooker.detection.choose import choose_detector
-    from onlooker.models.cards import find_card
 
     config = TrainConfig(seed=seed, threads=workers or available_cores(), pretrained=not from_scratch, network=network)
     if epochs:
@@ -133,7 +132,7 @@ def command(
     if start:
         config = replace(config, start=_starting_point(start), first_epochs=0)
     if teachers:
-        config = replace(config, teachers=tuple(str(find_card(teacher).path) for teacher in teachers))
+        config = replace(config, teachers=tuple(_teacher(name) for name in teachers))
     if first_epochs is not None:
         config = replace(config, first_epochs=first_epochs)
     if learning_rate:
@@ -159,6 +158,19 @@ def command(
         said.append(f"gender {metrics.gender_accuracy.value:.1%}")
     click.echo(": ".join([said[0], ", ".join(said[1:])]))
     click.echo(f"next: onlooker export {run}")
+
+
+def _teacher(name: str) -> str:
+    """The path of a face model's card. Raises ``ModelError`` where there is none, ``InputError`` for another model."""
+    from onlooker.core.errors import InputError
+    from onlooker.models.cards import find_card
+
+    card = find_card(name)
+    if card.calibration is None:
+        raise InputError(
+            f"{card.name} is no age and gender model, so it cannot teach; name one that `onlooker export` made"
+        )
+    return str(card.path)
 
 
 def _starting_point(start: str) -> str:
