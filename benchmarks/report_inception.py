@@ -24,7 +24,8 @@ from onlooker.datasets.split import part_files
 from onlooker.media.images import Picture, resize
 from onlooker.report.results import EXPERIMENT, EXPERIMENT_HEADS, experiment_rows, markdown
 from onlooker.report.transform import shrink
-from onlooker.training.network import FEATURES, INPUT_MEAN, INPUT_SCALE, FaceNetwork, load_imagenet
+from onlooker.training.efficientnet import FEATURES, INPUT_MEAN, INPUT_SCALE, load_imagenet
+from onlooker.training.network import FaceNetwork
 
 ROOT = Path(__file__).parent.parent
 TRAIN, TEST, SIDE = 3_000, 1_000, 112
@@ -121,7 +122,7 @@ def run(case: Case, train: Faces, test: Faces) -> dict[str, object]:
     """The figures of a row on its test faces."""
     torch.manual_seed(SEED)
     network = FaceNetwork()
-    load_imagenet(network)
+    load_imagenet(network.body, network.variant)
     body = network.body.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     head = nn.Sequential(nn.Linear(FEATURES, 256), nn.ReLU(), nn.Dropout(0.5), nn.Linear(256, 5))
     if case.base == "thawed":

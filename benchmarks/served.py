@@ -27,6 +27,7 @@ from onlooker.training.fit import logits
 from onlooker.training.network import ServedNetwork, load_weights
 from onlooker.training.oversampling import undo_oversampling
 from onlooker.training.parts import read_part
+from onlooker.training.teach import inner
 
 Floats = NDArray[np.float32]
 Logits = tuple[Floats, Floats]
@@ -76,8 +77,9 @@ def main() -> None:
             show(name, served, sets)
     together = {part: [served[part]] for part in sets}
     for name in options.beside:
-        session = Session(store.require(find_card(name)))
-        other = {part: answer(session, np.array(e.crops)) for part, e in sets.items()}
+        card = find_card(name)
+        session = Session(store.require(card))
+        other = {part: answer(session, inner(np.array(e.crops), 0.0, card.input_size)) for part, e in sets.items()}
         show(name, other, sets)
         for part in sets:
             together[part].append(other[part])

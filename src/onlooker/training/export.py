@@ -48,7 +48,7 @@ def export(run: Path, output: Path, name: str) -> tuple[ModelCard, float]:
     output.mkdir(parents=True, exist_ok=True)
     path = output / f"{name}.onnx"
     network = ServedNetwork(weights).eval()
-    _write(network, path, size)
+    write_onnx(network, path, size)
     _check(path, parity(network, path, size), MAX_DIFFERENCE)
     store_halves(path)
     difference = parity(network, path, size)
@@ -72,7 +72,7 @@ def export_fast(run: Path, output: Path, name: str) -> ModelCard:
     calibration, test = (read_part(run, part) for part in ("calibration", "test"))
     with tempfile.TemporaryDirectory() as scratch:
         whole = Path(scratch) / "whole.onnx"
-        _write(ServedNetwork(weights, mirror=False).eval(), whole, size)
+        write_onnx(ServedNetwork(weights, mirror=False).eval(), whole, size)
         quantize(whole, path, calibration.crops)
     session = Session(path)
     age, gender = _answer(session, calibration.crops)
@@ -88,7 +88,8 @@ def export_fast(run: Path, output: Path, name: str) -> ModelCard:
     return card
 
 
-def _write(network: ServedNetwork, path: Path, size: int) -> None:
+def write_onnx(network: ServedNetwork, path: Path, size: int) -> None:
+    """Write the network as it is served, for crops of ``size`` pixels, in thirty-two bits."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter that needs no further package calls itself deprecated
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -123,7 +124,7 @@ def _card(path: Path, what: str, size: int, summary: dict[str, Any]) -> ModelCar
 
 
 def _kind(network: FaceNetwork) -> str:
-    return f"EfficientNet-{network.variant.capitalize()}"
+    return "ResNet of 29 layers" if network.variant == "resnet" else f"EfficientNet-{network.variant.capitalize()}"
 
 
 def _check(path: Path, difference: float, bound: float) -> None:

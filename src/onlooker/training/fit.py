@@ -19,9 +19,9 @@ from onlooker.models.cards import ModelCard
 from onlooker.training.augment import augment
 from onlooker.training.config import TrainConfig
 from onlooker.training.loss import Labels, Taught, loss_of
-from onlooker.training.network import FaceNetwork, ServedNetwork, answers, load_imagenet, load_weights, new_head
-from onlooker.training.oversampling import drawing_weights, smooth_counts
-from onlooker.training.start import load_exported
+from onlooker.training.network import FaceNetwork, ServedNetwork, answers, load_weights, new_head
+from onlooker.training.oversampling import drawing_weights, share_draws, smooth_counts
+from onlooker.training.start import load_exported, load_pretrained
 from onlooker.training.teach import inner
 
 
@@ -47,6 +47,7 @@ class Lesson:
     train, validation  faces of the data set itself
     opinions           another system's labels of the faces in ``train``, which a second head learns beside
     taught             what teachers answer of the faces in ``train``
+    further            which of the faces in ``train`` are of further sets
     other              faces of other sets, held out of training; the best epoch is that of the least mean error of both
     """
 
@@ -54,6 +55,7 @@ class Lesson:
     validation: Examples
     opinions: Examples | None = None
     taught: Taught | None = None
+    further: NDArray[np.bool_] | None = None
     other: Examples | None = None
 
 
@@ -73,6 +75,8 @@ def fit(lesson: Lesson, config: TrainConfig, run: Path, report: Report) -> None:
     optimizer, schedule = _optimizer(pupil, config, batches)
     first, best = _resume(run, pupil, optimizer, schedule)
     weights = drawing_weights(train.ages, config.oversampling)
+    if lesson.further is not None and lesson.further.any() and config.further_share:
+        weights = share_draws(weights, lesson.further, config.further_share)
     for epoch in range(first, config.epochs):
         torch.manual_seed(config.seed * 1000 + epoch)
         random = np.random.default_rng(config.seed * 1000 + epoch)
@@ -117,9 +121,9 @@ class Pupil:
             network.load_state_dict(_start(Path(config.start), train, config).state_dict())
         else:
             if config.pretrained:
-                load_imagenet(network)
+                load_pretrained(network, _some_faces(train, config))
             _start_head(network.head, train)
-        second = new_head()
+        second = new_head(network.head.in_channels)
         second.load_state_dict(network.head.state_dict())
         average = FaceNetwork(config.network)
         average.load_state_dict(network.state_dict())
@@ -140,9 +144,13 @@ class Pupil:
 def _start(start: Path, train: Examples, config: TrainConfig) -> FaceNetwork:
     if start.is_dir():
         return _fitting(load_weights(start, "best.pt"), config)
+    return _fitting(load_exported(ModelCard.load(start), _some_faces(train, config)), config)
+
+
+def _some_faces(train: Examples, config: TrainConfig) -> Tensor:
+    """Some faces of the training part as they are served, ``(N, 3, S, S)``."""
     some = np.linspace(0, len(train.ages) - 1, min(256, len(train.ages))).astype(np.intp)
-    faces = _pixels(inner(train.crops[some], config.margin, config.crop_size))
-    return _fitting(load_exported(ModelCard.load(start), faces), config)
+    return _pixels(inner(train.crops[some], config.margin, config.crop_size))
 
 
 def _fitting(network: FaceNetwork, config: TrainConfig) -> FaceNetwork:
@@ -191,7 +199,8 @@ def _step(
 ) -> float:
     with torch.no_grad():
         pixels = augment(_pixels(lesson.train.crops[chosen]), size, config.margin, random, config.augmentation)
-    features = pupil.network.features(pixels.contiguous(memory_format=torch.channels_last))
+    with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
+        features = pupil.network.features(pixels.contiguous(memory_format=torch.channels_last)).float()
     labels, opinions = Labels.of(lesson.train, chosen, config), None
     if lesson.opinions is not None:
         opinions = Labels.of(lesson.opinions, chosen, config)

@@ -14,6 +14,14 @@ def drawing_weights(ages: NDArray[np.float32], power: float) -> Tensor:
     return torch.from_numpy(smooth_counts(ages)[_years(ages)] ** -power)
 
 
+def share_draws(weights: Tensor, further: NDArray[np.bool_], share: float) -> Tensor:
+    """The same weights ``(N,)`` with a ``share`` of all draws for the faces of ``further`` sets, ``(N,)``. How ages are
+    weighted within a set stays, and so does what ``undo_oversampling`` takes back."""
+    chosen = torch.from_numpy(further)
+    own, others = weights[~chosen].sum(), weights[chosen].sum()
+    return torch.where(chosen, weights * share / others, weights * (1 - share) / own)
+
+
 def undo_oversampling(network: FaceNetwork, ages: NDArray[np.float32], power: float) -> None:
     """Give the age head the training set's own distribution of ages back: it learnt from draws in which an age had its
     count to the power ``1 - power``, so by Bayes its logits lack ``power`` times the logarithm of the count."""

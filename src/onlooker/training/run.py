@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from onlooker.attributes.estimator import calibrated
@@ -99,7 +100,8 @@ def train(
         opinions = Examples.of(examples["train"].crops, _opinions(sources.opinions, learnt))
     asking = partial(_told, count, "asking the teachers", len(examples["train"].ages))
     taught = ask_teachers(examples["train"], config, run / "taught.npz", asking)
-    lesson = Lesson(examples["train"], examples["validation"], opinions, taught, examples.get("other"))
+    further = np.array([prepared.parts["train"][i].path in prepared.photographs for i in kept["train"]])
+    lesson = Lesson(examples["train"], examples["validation"], opinions, taught, further, examples.get("other"))
     fit(lesson, config, run, report)
     return conclude(run, sources, examples, config, licence)
 
@@ -195,9 +197,12 @@ def conclude(run: Path, sources: Sources, examples: dict[str, Examples], config:
 
 
 def _start(config: TrainConfig) -> str:
-    weights = (
-        f"ImageNet weights of EfficientNet-{config.network.capitalize()}" if config.pretrained else "random weights"
-    )
+    if not config.pretrained:
+        weights = "random weights"
+    elif config.network == "resnet":
+        weights = "dlib's face network (CC0)"
+    else:
+        weights = f"ImageNet weights of EfficientNet-{config.network.capitalize()}"
     return weights + (f" by way of {Path(config.start).stem}" if config.start else "")
 
 

@@ -1,4 +1,7 @@
-"""Starting from weights that were exported: a shop goes on from the shipped model with pictures of its own."""
+"""Where training starts: weights from elsewhere, or those of an exported model, from which a shop goes on with pictures
+of its own."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -6,7 +9,27 @@ from torch import Tensor, nn
 from onlooker.core.errors import ModelError
 from onlooker.models import store
 from onlooker.models.cards import ModelCard
-from onlooker.training.network import VARIANTS, FaceNetwork
+from onlooker.training.config import CROP_SIZES
+from onlooker.training.efficientnet import load_imagenet
+from onlooker.training.network import FaceNetwork
+from onlooker.training.resnet import face_weights
+
+
+def load_pretrained(network: FaceNetwork, faces: Tensor) -> None:
+    """Fill the body with what it learnt of other pictures: ImageNet's, or three million faces'; the heads stay.
+
+    ``faces`` ``(N, 3, S, S)`` are some of those to be learnt from, see ``load_exported``. Raises ``InputError`` where
+    the package that carries the weights is missing.
+    """
+    if network.variant != "resnet":
+        load_imagenet(network.body, network.variant)
+        return
+    layers = face_weights(network.body)
+    convolutions = [module for module in network.body.modules() if isinstance(module, nn.Conv2d)]
+    with torch.no_grad():
+        for convolution, layer in zip(convolutions, layers, strict=True):
+            convolution.weight.copy_(layer.weights)
+        _give_back(network, [layer.offset for layer in layers], faces)
 
 
 def load_exported(card: ModelCard, faces: Tensor) -> FaceNetwork:
@@ -26,7 +49,7 @@ def load_exported(card: ModelCard, faces: Tensor) -> FaceNetwork:
             values[node.output[0]] = values[node.input[0]].astype("float32")
     stored = [[values[name] for name in node.input[1:]] for node in graph.node if node.op_type == "Conv"]
     shapes = [list(weights[0].shape) for weights in stored]
-    for network in (FaceNetwork(variant).eval() for variant in VARIANTS):
+    for network in (FaceNetwork(variant).eval() for variant in CROP_SIZES):
         layers = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
         if [list(layer.weight.shape) for layer in layers] == shapes:
             break
@@ -42,7 +65,7 @@ def load_exported(card: ModelCard, faces: Tensor) -> FaceNetwork:
     return network
 
 
-def _give_back(network: FaceNetwork, offsets: list[Tensor], pixels: Tensor) -> None:
+def _give_back(network: FaceNetwork, offsets: Sequence[Tensor], pixels: Tensor) -> None:
     """Run ``pixels`` through the body once, and set each normalisation as its input passes by."""
     norms = [module for module in network.body.modules() if isinstance(module, nn.BatchNorm2d)]
 
@@ -58,7 +81,9 @@ def _give_back(network: FaceNetwork, offsets: list[Tensor], pixels: Tensor) -> N
 
         return norm.register_forward_pre_hook(before)
 
+    training = network.training
     hooks = [hook_for(norm, offset) for norm, offset in zip(norms, offsets, strict=True)]
-    network(pixels)
+    network.eval()(pixels)
+    network.train(training)
     for hook in hooks:
         hook.remove()
