@@ -179,7 +179,7 @@ def test_the_package_itself_knows_faces() -> None:
     with torch.inference_mode():
         features = network.eval().features(faces).flatten(1)
     distances = torch.cdist(features, features)
-    collins = distances[-1] < distances[-1].median()  # her portrait came last; the group shows both people
+    collins = distances[-1] < 0.7 * distances[-1].max()  # her portrait came last; the group shows both people
     same = collins[:, None] == collins[None, :]
     assert collins.tolist().count(True) == 3
     assert len(faces) == 6
