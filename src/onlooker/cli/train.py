@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     "--first-epochs",
     type=click.IntRange(min=0),
     metavar="N",
-    help="How many of the epochs, the first, see small crops.  [default: 8 of 18; 0 with --start]",
+    help="How many of the epochs, the first, see small crops.  [default: 8 of 18; 0 with --start, and for the resnet]",
 )
 @click.option("--batch", type=click.IntRange(min=2), metavar="N", help="Faces a step.  [default: 64]")
 @click.option("--from-scratch", is_flag=True, help="Start from random weights instead of ImageNet's.")
@@ -143,6 +143,8 @@ def command(
         config = replace(config, epochs=epochs, first_epochs=int(epochs * share))
     if batch:
         config = replace(config, batch=batch)
+    if network == "resnet":
+        config = replace(config, first_epochs=0)
     if start:
         config = replace(config, start=_starting_point(start), first_epochs=0)
     if teachers:

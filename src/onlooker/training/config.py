@@ -20,7 +20,8 @@ class TrainConfig:
     crop_size: int = 112
     """Side in pixels of what the network reads in the end."""
     first_size: int = 80
-    """Side in the first epochs: half the cost, while the features are still coarse."""
+    """Side in the first epochs: half the cost, while the features are still coarse. The ``resnet`` knows
+    faces of its own size and starts with them."""
     first_epochs: int = 8
     epochs: int = 18
     batch: int = 64
