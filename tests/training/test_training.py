@@ -10,11 +10,11 @@ from PIL import Image
 
 from onlooker.attributes.crop import CANONICAL
 from onlooker.attributes.estimator import FaceEstimator
-from onlooker.core.errors import DatasetError, InputError
+from onlooker.core.errors import DatasetError, InputError, ModelError
 from onlooker.core.faces import Detections
 from onlooker.datasets import labelled
 from onlooker.datasets.labelled import Examples, LabelledFace
-from onlooker.models.cards import ModelCard
+from onlooker.models.cards import DEFAULT_MODEL, ModelCard, find_card
 from onlooker.testing import ScriptedDetector
 
 torch = pytest.importorskip("torch", reason="training needs the extra: pip install 'onlooker[train]'")
@@ -30,7 +30,7 @@ from onlooker.training.loss import Labels, Taught, loss_of  # noqa: E402
 from onlooker.training.network import ServedNetwork, load_weights  # noqa: E402
 from onlooker.training.parts import read_part  # noqa: E402
 from onlooker.training.run import Sources, train  # noqa: E402
-from onlooker.training.start import load_exported  # noqa: E402
+from onlooker.training.start import load_exported, network_of  # noqa: E402
 from onlooker.training.teach import ask_teachers, inner  # noqa: E402
 
 CONFIG = TrainConfig(
@@ -250,7 +250,7 @@ def test_a_teacher_is_asked_once_and_sees_the_face_without_its_margin(folder: Pa
     marked = np.zeros((1, 40, 40, 3), np.uint8)
     marked[:, 4:36, 4:36] = 200
     assert (inner(marked, 0.125, 32) == 200).all()
-    with pytest.raises(InputError, match="--network lite0"):
+    with pytest.raises(InputError, match="is a lite0"):
         train(
             Sources(folder),
             tmp_path / "other",
@@ -260,6 +260,11 @@ def test_a_teacher_is_asked_once_and_sees_the_face_without_its_margin(folder: Pa
             report=unseen,
             count=nobody,
         )
+    assert not (tmp_path / "other").exists()
+    with pytest.raises(InputError, match="not a folder of"):
+        network_of(folder)
+    with pytest.raises(ModelError, match="not a network that"):
+        network_of(find_card(f"{DEFAULT_MODEL}_fast").path)
 
 
 def test_further_sets_and_opinions_join_a_run(folder: Path, tmp_path: Path) -> None:

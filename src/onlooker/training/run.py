@@ -25,6 +25,7 @@ from onlooker.training.fit import Lesson, Report, fit, logits
 from onlooker.training.network import ServedNetwork, load_weights
 from onlooker.training.oversampling import undo_oversampling
 from onlooker.training.parts import write_labels
+from onlooker.training.start import network_of
 from onlooker.training.teach import ask_teachers
 
 HELD_BACK = 5
@@ -76,6 +77,8 @@ def train(
     ``final.pt`` and ``summary.json`` with the calibration and the test metrics. Raises ``DatasetError`` or
     ``InputError`` for data or a configuration that cannot be used.
     """
+    if config.start and (network := network_of(Path(config.start))) != config.network:
+        raise InputError(f"{config.start} is a {network}; name it, --network {network}, or none")
     run.mkdir(parents=True, exist_ok=True)
     _keep_config(run, config)
     prepared = _with_more(prepare(sources.data, run, sources.split, count), sources.also)

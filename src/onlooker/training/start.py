@@ -2,14 +2,15 @@
 of its own."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from onlooker.core.errors import ModelError
+from onlooker.core.errors import InputError, ModelError
 from onlooker.models import store
 from onlooker.models.cards import ModelCard
-from onlooker.training.config import CROP_SIZES
+from onlooker.training.config import CROP_SIZES, TrainConfig
 from onlooker.training.efficientnet import load_imagenet
 from onlooker.training.network import FaceNetwork
 from onlooker.training.resnet import face_weights
@@ -25,9 +26,8 @@ def load_pretrained(network: FaceNetwork, faces: Tensor) -> None:
         load_imagenet(network.body, network.variant)
         return
     layers = face_weights(network.body)
-    convolutions = [module for module in network.body.modules() if isinstance(module, nn.Conv2d)]
     with torch.no_grad():
-        for convolution, layer in zip(convolutions, layers, strict=True):
+        for convolution, layer in zip(_layers(network.body), layers, strict=True):
             convolution.weight.copy_(layer.weights)
         _give_back(network, [layer.offset for layer in layers], faces)
 
@@ -39,6 +39,33 @@ def load_exported(card: ModelCard, faces: Tensor) -> FaceNetwork:
     the statistics that ``faces`` ``(N, 3, S, S)``, some hundred, have at its place, and a scale and an offset
     that undo them, so that the network answers as the exported one does. Raises ``ModelError`` for another network.
     """
+    stored = _convolutions(card)
+    network = _alike(card, stored)
+    with torch.no_grad():
+        for layer, weights in zip(_layers(network), stored, strict=True):
+            layer.weight.copy_(weights[0])
+        assert network.head.bias is not None
+        network.head.bias.copy_(stored[-1][1])
+        _give_back(network, [weights[1] for weights in stored[:-1]], faces)
+    return network
+
+
+def network_of(start: Path) -> str:
+    """Which network a run's folder or a model's card is of, by its name in ``CROP_SIZES``.
+
+    Raises ``InputError`` for a folder without a run, ``ModelError`` for another network.
+    """
+    if not start.is_dir():
+        card = ModelCard.load(start)
+        return _alike(card, _convolutions(card)).variant
+    try:
+        return TrainConfig.load(start / "config.json").network
+    except FileNotFoundError:
+        raise InputError(f"{start}: not a folder of `onlooker train`; name one, or the card of a model") from None
+
+
+def _convolutions(card: ModelCard) -> list[list[Tensor]]:
+    """Weights and offset of every convolution of an exported model, in order."""
     import onnx
     from onnx import numpy_helper
 
@@ -47,22 +74,21 @@ def load_exported(card: ModelCard, faces: Tensor) -> FaceNetwork:
     for node in graph.node:
         if node.op_type == "Cast" and node.input[0] in values:  # stored in half the bits, see ``halves``
             values[node.output[0]] = values[node.input[0]].astype("float32")
-    stored = [[values[name] for name in node.input[1:]] for node in graph.node if node.op_type == "Conv"]
-    shapes = [list(weights[0].shape) for weights in stored]
+    found = [node.input[1:] for node in graph.node if node.op_type == "Conv"]
+    return [[torch.from_numpy(values[name].copy()) for name in names if name in values] for names in found]
+
+
+def _alike(card: ModelCard, stored: list[list[Tensor]]) -> FaceNetwork:
+    """A network with the convolutions of an exported model, and weights of its own."""
+    shapes = [weights[0].shape if weights else () for weights in stored]
     for network in (FaceNetwork(variant).eval() for variant in CROP_SIZES):
-        layers = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
-        if [list(layer.weight.shape) for layer in layers] == shapes:
-            break
-    else:
-        raise ModelError(f"{card.name}: not a network that `onlooker train` makes; start from one of its exports")
-    with torch.no_grad():
-        for layer, weights in zip(layers, stored, strict=True):
-            layer.weight.copy_(torch.from_numpy(weights[0].copy()))
-        assert network.head.bias is not None
-        network.head.bias.copy_(torch.from_numpy(stored[-1][1].copy()))
-        offsets = [torch.from_numpy(weights[1].copy()) for weights in stored[:-1]]
-        _give_back(network, offsets, faces)
-    return network
+        if [layer.weight.shape for layer in _layers(network)] == shapes:
+            return network
+    raise ModelError(f"{card.name}: not a network that `onlooker train` makes; start from one of its exports")
+
+
+def _layers(module: nn.Module) -> list[nn.Conv2d]:
+    return [layer for layer in module.modules() if isinstance(layer, nn.Conv2d)]
 
 
 def _give_back(network: FaceNetwork, offsets: Sequence[Tensor], pixels: Tensor) -> None:
