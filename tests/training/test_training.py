@@ -14,10 +14,13 @@ from onlooker.core.errors import DatasetError, InputError, ModelError
 from onlooker.core.faces import Detections
 from onlooker.datasets import labelled
 from onlooker.datasets.labelled import Examples, LabelledFace
-from onlooker.models.cards import DEFAULT_MODEL, ModelCard, find_card
+from onlooker.models.cards import ModelCard
+from onlooker.models.runtime import Session
+from onlooker.models.store import checksum
 from onlooker.testing import ScriptedDetector
 
 torch = pytest.importorskip("torch", reason="training needs the extra: pip install 'onlooker[train]'")
+onnx = pytest.importorskip("onnx", reason="training needs the extra: pip install 'onlooker[train]'")
 
 from torch import Tensor  # noqa: E402
 
@@ -263,8 +266,6 @@ def test_a_teacher_is_asked_once_and_sees_the_face_without_its_margin(folder: Pa
     assert not (tmp_path / "other").exists()
     with pytest.raises(InputError, match="not a folder of"):
         network_of(folder)
-    with pytest.raises(ModelError, match="not a network that"):
-        network_of(find_card(f"{DEFAULT_MODEL}_fast").path)
 
 
 def test_further_sets_and_opinions_join_a_run(folder: Path, tmp_path: Path) -> None:
@@ -320,6 +321,56 @@ def test_a_configuration_survives_its_file_and_refuses_unknown_settings(tmp_path
     path.write_text('{"epoch": 3}')
     with pytest.raises(InputError, match="'epoch'"):
         TrainConfig.load(path)
+
+
+def test_several_runs_answer_as_one_with_the_mean_of_theirs(folder: Path, tmp_path: Path) -> None:
+    runs = [tmp_path / "one", tmp_path / "two"]
+    for run, config in zip(runs, (CONFIG, replace(CONFIG, network="lite1", crop_size=40)), strict=True):
+        config = replace(config, epochs=1)
+        train(Sources(folder), run, config, ScriptedDetector(), licence=run.name, report=unseen, count=nobody)
+    final = torch.load(runs[1] / "final.pt")
+    final["network"]["head.bias"] += torch.linspace(0, 2, 102)  # after so few steps both answer alike
+    torch.save(final, runs[1] / "final.pt")
+    pixels = np.load(runs[0] / "test.npy")
+    networks = [
+        ServedNetwork(load_weights(run, "final.pt"), mirror=mirror, size=size).eval()
+        for mirror in (True, False)
+        for run, size in zip(runs, (32, 40), strict=True)
+    ]
+    with torch.inference_mode():
+        ages = [network(torch.from_numpy(pixels))[0].numpy() for network in networks]
+    card, _ = export(runs[0], tmp_path, "both", runs[1:])
+    assert card.licence == "one; and two"
+    answered = Session(tmp_path / "both.onnx").run({"pixels": pixels})["age"]
+    assert np.allclose(answered, (ages[0] + ages[1]) / 2, atol=0.02)
+    alone = json.loads((runs[0] / "summary.json").read_text())
+    assert card.calibration is not None
+    assert card.calibration.to_dict() != alone["calibration"]
+    fast = export_fast(runs[0], tmp_path, "fast", runs[1:])
+    answered = Session(tmp_path / "fast.onnx").run({"pixels": pixels})["age"]
+    assert np.abs(answered - (ages[2] + ages[3]) / 2).mean() < 0.1
+    assert "mean of EfficientNet-Lite0 and EfficientNet-Lite1 in eight bits" in fast.summary
+    first = load_exported(fast, torch.from_numpy(pixels).permute(0, 3, 1, 2).float())
+    with torch.inference_mode():
+        taken_up = ServedNetwork(first, mirror=False).eval()(torch.from_numpy(pixels))[0].numpy()
+    assert np.abs(taken_up - ages[2]).mean() < 0.1 < np.abs(taken_up - ages[3]).mean()
+    rows = (runs[1] / "split.csv").read_text()
+    (runs[1] / "split.csv").write_text(rows.replace(",test,", ",train,"))
+    with pytest.raises(InputError, match="same --split"):
+        export(runs[0], tmp_path, "both", runs[1:])
+
+
+def test_a_network_of_someone_else_is_no_start(tmp_path: Path) -> None:
+    shape = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
+    other = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])
+    node = onnx.helper.make_node("Identity", ["x"], ["y"])
+    path = tmp_path / "foreign.onnx"
+    onnx.save(onnx.helper.make_model(onnx.helper.make_graph([node], "foreign", [shape], [other])), str(path))
+    known = (path.name, checksum(path), path.stat().st_size)
+    card = ModelCard("foreign", "", "", *known, "", "", path=path.with_suffix(".json"))
+    card.save()
+    with pytest.raises(ModelError, match="not a network that"):
+        network_of(card.path)
 
 
 def test_export_before_training_says_what_to_do(tmp_path: Path) -> None:

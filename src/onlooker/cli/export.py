@@ -47,7 +47,15 @@ def command() -> None:
 )
 @click.option("--name", default="face", show_default=True, help="What the model is called.")
 @click.option("--fast", is_flag=True, help="The fast form: eight bits, no mirror image, calibrated anew.")
-def model(run: Path, output: Path | None, name: str, *, fast: bool) -> None:
+@click.option(
+    "--with",
+    "others",
+    type=click.Path(file_okay=False, path_type=Path),
+    multiple=True,
+    metavar="RUN",
+    help="Another run on the same split: the model is the mean of both, calibrated anew. May be given several times.",
+)
+def model(run: Path, output: Path | None, name: str, others: tuple[Path, ...], *, fast: bool) -> None:
     """Write RUN's best weights as ONNX with their card, and check that they answer like the network.
 
     Use it with: onlooker analyze PATH --model CARD
@@ -59,10 +67,10 @@ def model(run: Path, output: Path | None, name: str, *, fast: bool) -> None:
     except ModuleNotFoundError as error:
         raise InputError(f"export needs {error.name}; install it with: pip install 'onlooker[train]'") from None
     if fast:
-        card = export_fast(run, output or run, name)
+        card = export_fast(run, output or run, name, others)
         click.echo(f"{card.path}: {card.bytes / 1e6:.1f} MB, eight bits; its figures on the test part are in the card")
         return
-    card, difference = export(run, output or run, name)
+    card, difference = export(run, output or run, name, others)
     click.echo(f"{card.path}: {card.bytes / 1e6:.1f} MB, logits differ from the network's by at most {difference:.1g}")
 
 

@@ -4,15 +4,18 @@ import json
 import logging
 import tempfile
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from onlooker.attributes.estimator import calibrated
 from onlooker.core.demographics import softmax
 from onlooker.core.errors import InputError, ModelError
+from onlooker.datasets.split import read_split
 from onlooker.evaluation.answers import Answers
 from onlooker.evaluation.calibrate import Held, fit_calibration
 from onlooker.evaluation.metrics import measure
@@ -22,7 +25,8 @@ from onlooker.models.runtime import Session
 from onlooker.models.store import checksum
 from onlooker.training.config import TrainConfig
 from onlooker.training.halves import store_halves
-from onlooker.training.network import FaceNetwork, ServedNetwork, load_weights
+from onlooker.training.merge import merge
+from onlooker.training.network import ServedNetwork, Together, load_weights
 from onlooker.training.parts import read_part
 from onlooker.training.quantize import quantize
 
@@ -37,58 +41,74 @@ _BATCH = 64
 _ANSWERS = "a distribution over ages 0 to 100, a gender logit"
 
 
-def export(run: Path, output: Path, name: str) -> tuple[ModelCard, float]:
+def export(run: Path, output: Path, name: str, others: Sequence[Path] = ()) -> tuple[ModelCard, float]:
     """Write ``NAME.onnx``, its weights in sixteen bits, and its card ``NAME.json`` into ``output``; the card, and the
     largest difference of a logit to the network's.
 
-    Raises ``InputError`` where the run is not finished, ``ModelError`` where the file does not answer as the network.
+    With ``others``, further runs on the same split, the model is the mean of all, calibrated anew. Raises
+    ``InputError`` where a run is not finished, or learnt from what the first is calibrated or measured on, and
+    ``ModelError`` where the file does not answer as the network.
     """
-    weights = load_weights(run, "final.pt")
-    summary, size = _summary(run), TrainConfig.load(run / "config.json").crop_size
+    runs = [run, *others]
+    summary, size = _summary(runs), TrainConfig.load(run / "config.json").crop_size
+    network = Together([_served(each, mirror=True) for each in runs]).eval()
     output.mkdir(parents=True, exist_ok=True)
     path = output / f"{name}.onnx"
-    network = ServedNetwork(weights).eval()
     write_onnx(network, path, size)
     _check(path, parity(network, path, size), MAX_DIFFERENCE)
     store_halves(path)
     difference = parity(network, path, size)
     _check(path, difference, MAX_HALF_DIFFERENCE)
-    what = f"{_kind(weights)}: {_ANSWERS}; mean of face and mirror image"
-    card = _card(path, what, size, summary)
+    if others:
+        _measure(path, run, summary)
+    card = _card(path, f"{_kinds(runs)}: {_ANSWERS}; mean of face and mirror image", size, summary)
     card.save()
     return card, difference
 
 
-def export_fast(run: Path, output: Path, name: str) -> ModelCard:
+def export_fast(run: Path, output: Path, name: str, others: Sequence[Path] = ()) -> ModelCard:
     """Write the fast form of a run's model, ``NAME.onnx`` and ``NAME.json``: eight bits, and no mirror image.
 
     It answers a little differently, so it has its own calibration and figures, from the run's calibration and test
-    parts. Raises ``InputError`` where the run is not finished.
+    parts. ``others`` and errors are those of ``export``.
     """
-    weights = load_weights(run, "final.pt")
-    summary, size = _summary(run), TrainConfig.load(run / "config.json").crop_size
+    runs = [run, *others]
+    summary, size = _summary(runs), TrainConfig.load(run / "config.json").crop_size
     output.mkdir(parents=True, exist_ok=True)
     path = output / f"{name}.onnx"
-    calibration, test = (read_part(run, part) for part in ("calibration", "test"))
+    calibration = read_part(run, "calibration")
     with tempfile.TemporaryDirectory() as scratch:
-        whole = Path(scratch) / "whole.onnx"
-        write_onnx(ServedNetwork(weights, mirror=False).eval(), whole, size)
-        quantize(whole, path, calibration.crops)
-    session = Session(path)
-    age, gender = _answer(session, calibration.crops)
-    fitted_on = summary["calibration"].get("fitted_on", "")
-    held = Held(softmax(age), gender, calibration.age_low, calibration.age_high, calibration.females)
-    summary["calibration"] = fit_calibration(held, fitted_on=fitted_on, however_few=True).to_dict()
-    read = calibrated(*_answer(session, test.crops), Calibration.from_dict(summary["calibration"]))
-    figures = measure(Answers.of(read, test.age_low, test.age_high, test.females)).to_dict()
-    summary["scores"] = {key: {"protocol": old["protocol"], **figures} for key, old in summary["scores"].items()}
-    what = f"{_kind(weights)} in eight bits: {_ANSWERS}; a face as it is"
-    card = _card(path, what, size, summary)
+        forms = []
+        for i, each in enumerate(runs):
+            whole, form = (Path(scratch) / f"{kind}{i}.onnx" for kind in ("whole", "form"))
+            write_onnx(_served(each, mirror=False).eval(), whole, size)
+            quantize(whole, form, calibration.crops)
+            forms.append(form)
+        merge(forms, path)
+    _measure(path, run, summary)
+    card = _card(path, f"{_kinds(runs)} in eight bits: {_ANSWERS}; a face as it is", size, summary)
     card.save()
     return card
 
 
-def write_onnx(network: ServedNetwork, path: Path, size: int) -> None:
+def _served(run: Path, *, mirror: bool) -> ServedNetwork:
+    size = TrainConfig.load(run / "config.json").crop_size
+    return ServedNetwork(load_weights(run, "final.pt"), mirror=mirror, size=size)
+
+
+def _measure(path: Path, run: Path, summary: dict[str, Any]) -> None:
+    """Fit the summary's calibration to the file's own answers, and tell its own figures."""
+    session, held, test = Session(path), read_part(run, "calibration"), read_part(run, "test")
+    age, gender = _answer(session, held.crops)
+    fitted_on = summary["calibration"].get("fitted_on", "")
+    answered = Held(softmax(age), gender, held.age_low, held.age_high, held.females)
+    summary["calibration"] = fit_calibration(answered, fitted_on=fitted_on, however_few=True).to_dict()
+    read = calibrated(*_answer(session, test.crops), Calibration.from_dict(summary["calibration"]))
+    figures = measure(Answers.of(read, test.age_low, test.age_high, test.females)).to_dict()
+    summary["scores"] = {key: {"protocol": old["protocol"], **figures} for key, old in summary["scores"].items()}
+
+
+def write_onnx(network: nn.Module, path: Path, size: int) -> None:
     """Write the network as it is served, for crops of ``size`` pixels, in thirty-two bits."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter that needs no further package calls itself deprecated
@@ -123,8 +143,10 @@ def _card(path: Path, what: str, size: int, summary: dict[str, Any]) -> ModelCar
     )
 
 
-def _kind(network: FaceNetwork) -> str:
-    return "ResNet of 29 layers" if network.variant == "resnet" else f"EfficientNet-{network.variant.capitalize()}"
+def _kinds(runs: Sequence[Path]) -> str:
+    names = (TrainConfig.load(run / "config.json").network for run in runs)
+    kinds = ["ResNet of 29 layers" if name == "resnet" else f"EfficientNet-{name.capitalize()}" for name in names]
+    return kinds[0] if len(kinds) == 1 else f"mean of {' and '.join(kinds)}"
 
 
 def _check(path: Path, difference: float, bound: float) -> None:
@@ -132,7 +154,7 @@ def _check(path: Path, difference: float, bound: float) -> None:
         raise ModelError(f"{path}: answers differ from the network's by {difference:.2g}; export with another torch")
 
 
-def parity(network: ServedNetwork, path: Path, size: int) -> float:
+def parity(network: nn.Module, path: Path, size: int) -> float:
     """The largest difference of any logit between torch and ONNX Runtime on noise and on flat pictures."""
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (9, size, size, 3), dtype=np.uint8)
@@ -148,8 +170,17 @@ def _answer(session: Session, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return np.concatenate([out["age"] for out in outs]), np.concatenate([out["gender"] for out in outs])
 
 
-def _summary(run: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads((run / "summary.json").read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise InputError(f"{run}: training is not finished; run `onlooker train` on it again, it continues") from None
+def _summary(runs: Sequence[Path]) -> dict[str, Any]:
+    """The first run's summary, with the origin and the licence of all. Raises ``InputError``, see ``export``."""
+    summaries = []
+    for run in runs:
+        try:
+            summaries.append(json.loads((run / "summary.json").read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            raise InputError(f"{run}: training is not finished; run `onlooker train` on it again") from None
+    kept = {row.file for row in read_split(runs[0] / "split.csv") if row.part in {"calibration", "test"}}
+    for run in runs[1:]:
+        if any(row.file in kept for row in read_split(run / "split.csv") if row.part == "train"):
+            raise InputError(f"{run} learnt from faces that {runs[0]} is measured on; train both on the same --split")
+    joined = {key: "; and ".join(dict.fromkeys(each[key] for each in summaries)) for key in ("origin", "licence")}
+    return {**summaries[0], **joined}

@@ -1,9 +1,11 @@
 """The network: a body that looks at a face, an age distribution and a gender logit on top."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from onlooker.core.demographics import N_AGES
 from onlooker.core.errors import InputError
@@ -60,21 +62,39 @@ def answers(head: nn.Conv2d, features: Tensor) -> tuple[Tensor, Tensor]:
 
 class ServedNetwork(nn.Module):
     """The network as it is served: pixels ``(N, H, W, 3)`` uint8 in; logits out, with ``mirror`` the mean of the face's
-    and those of its mirror image, so that both are answered alike."""
+    and those of its mirror image, so that both are answered alike. With ``size`` it sees the face at that side."""
 
-    def __init__(self, network: FaceNetwork, *, mirror: bool = True) -> None:
+    def __init__(self, network: FaceNetwork, *, mirror: bool = True, size: int | None = None) -> None:
         super().__init__()
         self.network = network
-        self._mirror = mirror
+        self._mirror, self._size = mirror, size
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """See the class: age logits ``(N, 101)`` and gender logits ``(N,)``."""
         upright = pixels.permute(0, 3, 1, 2).float()
+        if self._size is not None and self._size != upright.shape[-1]:
+            upright = functional.interpolate(upright, size=(self._size, self._size), mode="bilinear")
         if not self._mirror:
             alone: tuple[Tensor, Tensor] = self.network(upright)
             return alone
         age, gender = self.network(torch.cat([upright, upright.flip(3)]))
         return age.unflatten(0, (2, -1)).mean(0), gender.unflatten(0, (2, -1)).mean(0)
+
+
+class Together(nn.Module):
+    """Several networks as one, as they are served: the mean of their logits."""
+
+    def __init__(self, networks: Sequence[ServedNetwork]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """See ``ServedNetwork``."""
+        if len(self.networks) == 1:
+            alone: tuple[Tensor, Tensor] = self.networks[0](pixels)
+            return alone
+        ages, genders = zip(*(network(pixels) for network in self.networks), strict=True)
+        return torch.stack(ages).mean(0), torch.stack(genders).mean(0)
 
 
 def load_weights(run: Path, name: str) -> FaceNetwork:

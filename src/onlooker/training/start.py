@@ -33,16 +33,18 @@ def load_pretrained(network: FaceNetwork, faces: Tensor) -> None:
 
 
 def load_exported(card: ModelCard, faces: Tensor) -> FaceNetwork:
-    """The network of an exported model, ready to be trained further.
+    """The network of an exported model, the first where it is the mean of several, ready to be trained further.
 
     An export folds each normalisation into the convolution before it. Here every normalisation is given back: it takes
     the statistics that ``faces`` ``(N, 3, S, S)``, some hundred, have at its place, and a scale and an offset
     that undo them, so that the network answers as the exported one does. Raises ``ModelError`` for another network.
     """
-    stored = _convolutions(card)
-    network = _alike(card, stored)
+    found = _convolutions(card)
+    network = _alike(card, found)
+    layers = _layers(network)
+    stored = found[: len(layers)]
     with torch.no_grad():
-        for layer, weights in zip(_layers(network), stored, strict=True):
+        for layer, weights in zip(layers, stored, strict=True):
             layer.weight.copy_(weights[0])
         assert network.head.bias is not None
         network.head.bias.copy_(stored[-1][1])
@@ -65,7 +67,7 @@ def network_of(start: Path) -> str:
 
 
 def _convolutions(card: ModelCard) -> list[list[Tensor]]:
-    """Weights and offset of every convolution of an exported model, in order."""
+    """Weights and offset of every convolution of an exported model, in order, in thirty-two bits again."""
     import onnx
     from onnx import numpy_helper
 
@@ -74,15 +76,22 @@ def _convolutions(card: ModelCard) -> list[list[Tensor]]:
     for node in graph.node:
         if node.op_type == "Cast" and node.input[0] in values:  # stored in half the bits, see ``halves``
             values[node.output[0]] = values[node.input[0]].astype("float32")
+        elif node.op_type == "DequantizeLinear" and node.input[0] in values:  # in eight, see ``quantize``
+            stored, scale, zero = (values[name] for name in node.input)
+            per_channel = (-1,) + (1,) * (stored.ndim - 1)
+            widened = (stored.astype("float32") - zero.reshape(per_channel)) * scale.reshape(per_channel)
+            values[node.output[0]] = widened.astype("float32")
     found = [node.input[1:] for node in graph.node if node.op_type == "Conv"]
     return [[torch.from_numpy(values[name].copy()) for name in names if name in values] for names in found]
 
 
 def _alike(card: ModelCard, stored: list[list[Tensor]]) -> FaceNetwork:
-    """A network with the convolutions of an exported model, and weights of its own."""
+    """A network with the convolutions of an exported model, of the first where it is of several, and with weights of
+    its own."""
     shapes = [weights[0].shape if weights else () for weights in stored]
     for network in (FaceNetwork(variant).eval() for variant in CROP_SIZES):
-        if [layer.weight.shape for layer in _layers(network)] == shapes:
+        layers = _layers(network)
+        if [layer.weight.shape for layer in layers] == shapes[: len(layers)]:
             return network
     raise ModelError(f"{card.name}: not a network that `onlooker train` makes; start from one of its exports")
 
