@@ -42,10 +42,15 @@ def test_from_labels_to_a_model_that_is_used(labelled: Path) -> None:
     assert "epoch 1 of 1: mae" in trained.stderr
     again = onlooker(
         *("train", "faces", "--output", "more", "--split", "run/split.csv", "--epochs", "1", "--batch", "16"),
-        *("--start", "run", "--workers", "1"),
+        *("--start", "run", "--workers", "1", "--bfloat16"),
         cwd=labelled,
     )
     assert again.returncode == 0, again.stderr
+    assert json.loads((labelled / "more" / "config.json").read_text())["bfloat16"]
+    alone = onlooker("train", "faces", "--output", "other", "--also-share", "0.3", cwd=labelled)
+    assert alone.returncode == 2
+    assert "name one with --also" in alone.stderr
+    assert not (labelled / "other").exists()
     exported = onlooker("export", "more", "--name", "mine", cwd=labelled)
     assert exported.returncode == 0, exported.stderr
     card = json.loads((labelled / "more" / "mine.json").read_text())
