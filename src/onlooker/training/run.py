@@ -25,7 +25,7 @@ from onlooker.training.fit import Lesson, Report, fit, logits
 from onlooker.training.network import ServedNetwork, load_weights
 from onlooker.training.oversampling import undo_oversampling
 from onlooker.training.parts import write_labels
-from onlooker.training.start import network_of
+from onlooker.training.start import network_of, require_pretrained
 from onlooker.training.teach import ask_teachers
 
 HELD_BACK = 5
@@ -79,6 +79,8 @@ def train(
     """
     if config.start and (network := network_of(Path(config.start))) != config.network:
         raise InputError(f"{config.start} is a {network}; name it, --network {network}, or none")
+    if config.pretrained and not config.start:
+        require_pretrained(config.network)
     run.mkdir(parents=True, exist_ok=True)
     _keep_config(run, config)
     prepared = _with_more(prepare(sources.data, run, sources.split, count), sources.also)

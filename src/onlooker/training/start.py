@@ -32,6 +32,15 @@ def load_pretrained(network: FaceNetwork, faces: Tensor) -> None:
         _give_back(network, [layer.offset for layer in layers], faces)
 
 
+def require_pretrained(variant: str) -> None:
+    """Raise ``InputError`` where the package that carries a network's first weights is missing."""
+    network = FaceNetwork(variant)
+    if variant == "resnet":
+        face_weights(network.body)
+    else:
+        load_imagenet(network.body, variant)
+
+
 def load_exported(card: ModelCard, faces: Tensor) -> FaceNetwork:
     """The network of an exported model, the first where it is the mean of several, ready to be trained further.
 
