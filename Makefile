@@ -21,7 +21,7 @@ demo: $(VENV)/.installed
 	ONLOOKER_DISPLAY_UPLOADS=true $(BIN)/onlooker display --campaign demo --source demo
 
 test: $(VENV)/.installed-dev check
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
