@@ -187,8 +187,10 @@ def test_the_printed_form_has_exactly_these_keys() -> None:
     assert all(list(v) == ["value", "low", "high"] for v in found.values() if isinstance(v, dict))
 
 
-def test_figures_are_printed_to_four_digits() -> None:
-    assert Estimate(1 / 3, 0.123456, 2).to_dict() == {"value": 0.3333, "low": 0.1235, "high": 2}
+def test_figures_are_kept_to_six_digits_so_that_a_card_rounds_as_the_command_does() -> None:
+    assert Estimate(1 / 3, 0.1234567, 2).to_dict() == {"value": 0.333333, "low": 0.123457, "high": 2}
+    share = 0.98746  # 98.7 %; by way of four digits it would be 98.8
+    assert f"{Estimate(share, share, share).to_dict()['value']:.1%}" == f"{share:.1%}"
 
 
 def test_bias_has_a_sign_and_is_the_mean_of_the_errors() -> None:

@@ -34,8 +34,8 @@ class Estimate:
     high: float
 
     def to_dict(self) -> dict[str, float]:
-        """The three numbers, to 4 digits after the point."""
-        return {"value": round(self.value, 4), "low": round(self.low, 4), "high": round(self.high, 4)}
+        """The three numbers, to 6 digits after the point: what is told of them is rounded once."""
+        return {"value": round(self.value, 6), "low": round(self.low, 6), "high": round(self.high, 6)}
 
 
 @dataclass(frozen=True, slots=True)
