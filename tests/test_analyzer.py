@@ -123,6 +123,7 @@ def test_an_analysis_is_json(real: Analyzer, samples: Path) -> None:
         "age_high",
         "p_female",
         "gender",
+        "age_class",
         "pose",
         "quality",
         "doubts",

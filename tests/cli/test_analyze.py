@@ -41,7 +41,7 @@ def test_a_portrait_has_one_face_of_a_believable_age(
     assert (picture["source"], picture["width"], picture["height"]) == (str(samples / name), *size)
     assert picture["error"] is None
     (face,) = picture["faces"]
-    keys = ["box", "landmarks", "score", "age", "age_low", "age_high", "p_female", "gender"]
+    keys = ["box", "landmarks", "score", "age", "age_low", "age_high", "p_female", "gender", "age_class"]
     assert list(face) == [*keys, "pose", "quality", "doubts"]
     assert list(face["pose"]) == ["yaw", "pitch", "roll"]
     assert list(face["quality"]) == ["height", "brightness", "sharpness"]

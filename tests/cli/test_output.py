@@ -62,7 +62,7 @@ def test_a_json_line_holds_one_picture_with_exactly_these_keys() -> None:
     assert [len(line["faces"]) for line in lines] == [1, 3, 2, 0, 0, 1, 4]
     assert [line["found"] for line in lines] == [1, 3, 2, 0, 0, 1, 4]
     assert all(list(line) == ["source", "width", "height", "found", "faces", "error"] for line in lines)
-    keys = ["box", "landmarks", "score", "age", "age_low", "age_high", "p_female", "gender"]
+    keys = ["box", "landmarks", "score", "age", "age_low", "age_high", "p_female", "gender", "age_class"]
     keys += ["pose", "quality", "doubts"]
     assert all(list(face) == keys for line in lines for face in line["faces"])
     assert (lines[0]["width"], lines[0]["height"], lines[0]["error"]) == (640, 480, None)
@@ -80,7 +80,7 @@ def test_a_csv_has_a_row_a_face_and_one_for_a_picture_without() -> None:
     for answer in ANSWERS:
         writer.write(answer)
     assert stream.getvalue().split("\n")[0] == (
-        "source,width,height,face,x1,y1,x2,y2,score,age,age_low,age_high,p_female,gender,"
+        "source,width,height,face,x1,y1,x2,y2,score,age,age_low,age_high,p_female,gender,age_class,"
         "yaw,pitch,roll,face_height,brightness,sharpness,doubts,error"
     )
     rows = list(csv.DictReader(io.StringIO(stream.getvalue(), newline="")))
@@ -99,6 +99,7 @@ def test_a_csv_has_a_row_a_face_and_one_for_a_picture_without() -> None:
         "age_high": "39.5",
         "p_female": "0.9",
         "gender": "female",
+        "age_class": "adult",
         "yaw": "0.0",
         "pitch": "0.0",
         "roll": "0.0",

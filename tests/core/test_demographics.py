@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from onlooker.core.demographics import (
     AGE_CLASSES,
+    CLASS_SHARE,
     GENDER_CONFIDENCE,
     HALF_YEARS,
     N_AGES,
@@ -16,6 +17,7 @@ from onlooker.core.demographics import (
     age_interval,
     age_quantile,
     gender_label,
+    likely_class,
     share_below,
 )
 
@@ -83,6 +85,31 @@ def test_classes_come_for_all_ages_at_once_as_indices() -> None:
     classes = age_class(np.array([70, 5, 30, 18], np.float32))
     assert classes.tolist() == [2, 0, 1, 0]
     assert classes.dtype == np.intp
+
+
+@pytest.mark.parametrize(
+    ("likely", "name"),
+    [
+        ({18: 1.0}, "child"),
+        ({19: 1.0}, "adult"),
+        ({59: 1.0}, "adult"),
+        ({60: 1.0}, "old"),
+        ({10: 0.25, 18: 0.25, 30: 0.5}, "child"),
+        ({30: 0.61, 60: 0.2, 100: 0.19}, "adult"),
+        ({0: 0.45, 70: 0.55}, "old"),
+        ({0: 0.5, 70: 0.5}, "child"),
+    ],
+)
+def test_a_class_is_the_rare_one_from_a_smaller_share_on(likely: dict[int, float], name: str) -> None:
+    distribution = sum(share * certain(year) for year, share in likely.items())
+    assert [AGE_CLASSES[i] for i in likely_class(np.asarray(distribution, np.float32))] == [name]
+
+
+def test_a_share_less_than_half_finds_what_the_median_does_not() -> None:
+    edge = CLASS_SHARE * certain(70) + (1 - CLASS_SHARE) * certain(30)
+    below = edge - 0.001 * certain(70) + 0.001 * certain(30)
+    assert age_class(age_quantile(edge, 0.5)).tolist() == [1]
+    assert likely_class(np.concatenate([edge, below])).tolist() == [2, 1]
 
 
 def test_the_median_of_a_certain_year_is_that_year() -> None:

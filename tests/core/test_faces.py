@@ -144,6 +144,7 @@ def test_a_row_is_one_face_in_plain_numbers() -> None:
         age_high=35.0,
         p_female=0.5,
         gender=None,
+        age_class="adult",
         pose=Pose(yaw=-1.0, pitch=0.0, roll=1.0),
         brightness=40.0,
         sharpness=80.0,
@@ -176,6 +177,14 @@ def test_genders_are_named_only_where_they_are_sure() -> None:
     assert [face.gender for face in found] == found.gender
 
 
+def test_a_face_s_class_is_that_of_its_distribution_and_not_of_its_age() -> None:
+    found = named([0.0, 1.0], age_distribution=ages(y40=0.55, y80=0.45), age=[40])
+    assert found.age_class == ["old", "old"]
+    assert [face.age_class for face in found] == found.age_class
+    assert found.row(1).age_class == "old"
+    assert named([0.0], age_distribution=ages(y40=0.65, y80=0.35), age=[80]).age_class == ["adult"]
+
+
 @pytest.mark.parametrize(
     ("doubt", "changed"),
     [
@@ -204,6 +213,7 @@ def test_a_dict_rounds_pixels_and_years_to_a_tenth_and_probabilities_to_a_thousa
         age_high=41.0,
         p_female=0.12345,
         gender="male",
+        age_class="adult",
         pose=Pose(yaw=-12.345, pitch=-0.04, roll=3.0),
         brightness=45.4,
         sharpness=71.6,
@@ -218,6 +228,7 @@ def test_a_dict_rounds_pixels_and_years_to_a_tenth_and_probabilities_to_a_thousa
         "age_high": 41.0,
         "p_female": 0.123,
         "gender": "male",
+        "age_class": "adult",
         "pose": {"yaw": -12.3, "pitch": 0.0, "roll": 3.0},
         "quality": {"height": 3, "brightness": 45, "sharpness": 72},
         "doubts": ["dark", "young"],
@@ -236,6 +247,7 @@ def test_empty_faces_have_no_rows_but_every_shape() -> None:
     assert len(none) == 0
     assert list(none) == []
     assert none.gender == []
+    assert none.age_class == []
     assert none.doubts == []
     assert none.pose.shape == (0, 3)
     assert none.box.shape == (0, 4)

@@ -104,6 +104,7 @@ def face(**values: Any) -> dict[str, Any]:
         "age_high": 41.2,
         "p_female": 0.912,
         "gender": "female",
+        "age_class": "adult",
         "pose": {"yaw": -12.5, "pitch": 3.0, "roll": 7.5},
         "quality": {"height": 60, "brightness": 55, "sharpness": 71},
         "doubts": [],

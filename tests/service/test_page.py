@@ -36,6 +36,7 @@ CANNED: dict[str, Any] = {
             "age_high": 45.0,
             "p_female": 0.999,
             "gender": "female",
+            "age_class": "adult",
             "pose": {"yaw": 1.0, "pitch": -2.0, "roll": 0.5},
             "quality": {"height": 230, "brightness": 50, "sharpness": 80},
             "doubts": [],
@@ -49,6 +50,7 @@ CANNED: dict[str, Any] = {
             "age_high": 72.0,
             "p_female": 0.1,
             "gender": "male",
+            "age_class": "old",
             "pose": {"yaw": 40.0, "pitch": 0.0, "roll": 0.0},
             "quality": {"height": 80, "brightness": 10, "sharpness": 20},
             "doubts": ["blurred", "dark", "turned"],
@@ -62,6 +64,7 @@ CANNED: dict[str, Any] = {
             "age_high": 3.0,
             "p_female": 0.5,
             "gender": None,
+            "age_class": "child",
             "pose": {"yaw": 0.0, "pitch": 0.0, "roll": 0.0},
             "quality": {"height": 31, "brightness": 50, "sharpness": 50},
             "doubts": ["small", "young"],
@@ -330,7 +333,7 @@ def test_downloads_hold_the_answer_exactly(page: Page) -> None:
     face = analysis["faces"][0]
     wanted: dict[str, Any] = {"source": "grace_hopper.jpg", "width": 512, "height": 600, "face": 1}
     wanted |= dict(zip(("x1", "y1", "x2", "y2"), face["box"], strict=True))
-    wanted |= {name: face[name] for name in ("score", "age", "age_low", "age_high", "p_female", "gender")}
+    wanted |= {name: face[name] for name in ("score", "age", "age_low", "age_high", "p_female", "gender", "age_class")}
     wanted |= face["pose"] | {"face_height" if k == "height" else k: v for k, v in face["quality"].items()}
     wanted |= {"doubts": " ".join(face["doubts"]), "error": None}
     assert list(row) == list(wanted)

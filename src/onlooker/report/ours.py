@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onlooker.analyzer import Analyzer, Source
-from onlooker.core.demographics import age_class
+from onlooker.core.demographics import likely_class
 from onlooker.core.errors import DatasetError
 from onlooker.core.protocols import Progress, silent
 from onlooker.datasets.split import part_files
@@ -29,8 +29,8 @@ def unseen(faces: Faces, part: NDArray[np.intp], v1: Path) -> NDArray[np.intp]:
 
 
 def ask(faces: Faces, chosen: NDArray[np.intp], cache: Path, *, workers: int, progress: Progress = silent) -> Said:
-    """What our model says of some faces, in both forms. Answers are kept in ``cache`` (``.npy``): age in years and
-    probability of female, ``(faces, forms, 2)``, NaN where it was not asked."""
+    """What our model says of some faces, in both forms. Answers are kept in ``cache`` (``.npy``): probability of
+    female and class of ages, ``(faces, forms, 2)``, NaN where it was not asked."""
     known = np.load(cache) if cache.exists() else np.zeros(0)
     if known.shape != (len(faces), len(FORMS), 2):
         known = np.full((len(faces), len(FORMS), 2), np.nan, dtype=np.float32)
@@ -43,8 +43,8 @@ def ask(faces: Faces, chosen: NDArray[np.intp], cache: Path, *, workers: int, pr
         np.save(cache, known)
     return {
         form: {
-            "gender": np.asarray(known[chosen, k, 1] >= 0.5, dtype=np.intp),
-            "age": age_class(known[chosen, k, 0]),
+            "gender": np.asarray(known[chosen, k, 0] >= 0.5, dtype=np.intp),
+            "age": np.asarray(known[chosen, k, 1], dtype=np.intp),
         }
         for k, form in enumerate(FORMS)
     }
@@ -55,6 +55,6 @@ def _read(analyzer: Analyzer, sources: Sequence[Source], before: int, progress: 
     for done, analysis in enumerate(analyzer.stream(("", source) for source in sources), start=1):
         if analysis.error:
             raise DatasetError(f"face {done}: {analysis.error}")
-        rows.append((analysis.faces.age[0], analysis.faces.p_female[0]))
+        rows.append((analysis.faces.p_female[0], likely_class(analysis.faces.age_distribution)[0]))
         progress(before + done)
     return np.array(rows, dtype=np.float32)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from onlooker.core.demographics import AGE_CLASSES, CHILD_MAX, CLASS_SHARE, OLD_MIN
 from onlooker.core.doubts import DOUBTS
 from onlooker.service.problems import PREFIX, TYPES
 
@@ -82,6 +83,11 @@ FACE = thing(
         "gender": {
             "enum": ["female", "male", None],
             "description": "a label, where the probability allows one and no doubt forbids it; null is undetermined",
+        },
+        "age_class": {
+            "enum": list(AGE_CLASSES),
+            "description": f"child to {CHILD_MAX} years, old from {OLD_MIN}; either where it is at least "
+            f"{CLASS_SHARE:.0%} likely, so that it may differ from the class that `age` lies in",
         },
         "pose": POSE,
         "quality": QUALITY,
@@ -224,6 +230,7 @@ ANALYSIS_EXAMPLE: dict[str, Any] = {
             "age_high": 98.1,
             "p_female": 0.377,
             "gender": None,
+            "age_class": "old",
             "pose": {"yaw": 5.3, "pitch": -2.3, "roll": -0.6},
             "quality": {"height": 223, "brightness": 56, "sharpness": 100},
             "doubts": [],

@@ -54,6 +54,9 @@ class TrainConfig:
     """A face is drawn with its age's count to the power of minus this: 0 as they come, 1 every age alike."""
     further_share: float = 0.0
     """Share of the draws that are faces of further sets, 0 where they come as often as they are."""
+    refit: bool = False
+    """Whether the validation part and the held-back faces of further sets are learnt from as well, and the last epoch
+    is kept: for a last pass, once other runs have chosen everything."""
     margin: float = 0.125
     """Share of the frame kept around every crop, for the geometric jitter to move within."""
     augmentation: float = 1.0

@@ -44,15 +44,16 @@ Report = Callable[[Progress], None]
 class Lesson:
     """What a run learns from, and what it is judged by after every epoch.
 
-    train, validation  faces of the data set itself
-    opinions           another system's labels of the faces in ``train``, which a second head learns beside
-    taught             what teachers answer of the faces in ``train``
-    further            which of the faces in ``train`` are of further sets
-    other              faces of other sets, held out of training; the best epoch is that of the least mean error of both
+    train       faces to learn from
+    validation  faces of the same data set, held out of training; without them the last epoch is the best
+    opinions    another system's labels of the faces in ``train``, which a second head learns beside
+    taught      what teachers answer of the faces in ``train``
+    further     which of the faces in ``train`` are of further sets
+    other       faces of other sets, held out of training; the best epoch is that of the least mean error of both
     """
 
     train: Examples
-    validation: Examples
+    validation: Examples | None
     opinions: Examples | None = None
     taught: Taught | None = None
     further: NDArray[np.bool_] | None = None
@@ -66,7 +67,7 @@ def fit(lesson: Lesson, config: TrainConfig, run: Path, report: Report) -> None:
     Raises ``DatasetError`` where a part is empty.
     """
     train = lesson.train
-    if not len(train.ages) or not len(lesson.validation.ages):
+    if not len(train.ages) or (lesson.validation is not None and not len(lesson.validation.ages)):
         raise DatasetError("training needs faces in both its parts, train and validation; label more pictures")
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
@@ -89,20 +90,25 @@ def fit(lesson: Lesson, config: TrainConfig, run: Path, report: Report) -> None:
             losses.append(_step(pupil, lesson, chosen, size, config, optimizer, random))
             schedule.step()
             report(Progress(epoch + 1, config.epochs, b + 1, batches, float(np.mean(losses[-50:]))))
-        scores = validate(pupil.average, lesson.validation)
-        judged = scores["mae"]
-        if lesson.other is not None:
-            scores["other_mae"] = validate(pupil.average, lesson.other)["mae"]
-            judged = (judged + scores["other_mae"]) / 2
+        scores = _scores(pupil.average, lesson)
+        errors = [scores[key] for key in ("mae", "other_mae") if key in scores]
         scores |= {"loss": float(np.mean(losses)), "seconds": round(time.monotonic() - started, 1)}
         report(Progress(epoch + 1, config.epochs, batches, batches, scores["loss"], scores))
         with (run / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps({"epoch": epoch + 1, "size": size, **scores}) + "\n")
-        if judged < best:
-            best = judged
+        if not errors or float(np.mean(errors)) < best:
+            best = float(np.mean(errors)) if errors else best
             _save(run / "best.pt", {"network": pupil.average.state_dict(), "epoch": epoch + 1, "scores": scores})
         state = {**pupil.state(), "epoch": epoch + 1, "best": best}
         _save(run / "last.pt", state | {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()})
+
+
+def _scores(network: FaceNetwork, lesson: Lesson) -> dict[str, float]:
+    """What ``validate`` says of the faces held out of training, as far as there are any."""
+    scores = {} if lesson.validation is None else validate(network, lesson.validation)
+    if lesson.other is not None:
+        scores["other_mae"] = validate(network, lesson.other)["mae"]
+    return scores
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ class Sources:
 
     data      a folder or CSV of labelled face crops, see ``labelled.read``, cut into parts by ``split`` or a new one
     also      further sets, of photographs in which the face is found as in use; they join the training part, but for
-              every fifth face, by which the best epoch is chosen too
+              every fifth face, by which the best epoch is chosen too (``TrainConfig.refit`` learns from those as well)
     opinions  another system's labels of the same files, as a CSV
     """
 
@@ -84,6 +84,8 @@ def train(
     run.mkdir(parents=True, exist_ok=True)
     _keep_config(run, config)
     prepared = _with_more(prepare(sources.data, run, sources.split, count), sources.also)
+    if config.refit:
+        prepared = _refitted(prepared)
     examples: dict[str, Examples] = {}
     kept: dict[str, list[int]] = {}
     for part, faces in prepared.parts.items():
@@ -106,7 +108,7 @@ def train(
     asking = partial(_told, count, "asking the teachers", len(examples["train"].ages))
     taught = ask_teachers(examples["train"], config, run / "taught.npz", asking)
     further = np.array([prepared.parts["train"][i].path in prepared.photographs for i in kept["train"]])
-    lesson = Lesson(examples["train"], examples["validation"], opinions, taught, further, examples.get("other"))
+    lesson = Lesson(examples["train"], examples.get("validation"), opinions, taught, further, examples.get("other"))
     fit(lesson, config, run, report)
     return conclude(run, sources, examples, config, licence)
 
@@ -124,6 +126,13 @@ def _with_more(data: TrainingData, also: Sequence[Path]) -> TrainingData:
         photographs |= {face.path for face in more.faces}
         problems += more.problems
     return TrainingData(parts, problems, frozenset(photographs))
+
+
+def _refitted(data: TrainingData) -> TrainingData:
+    """The faces that choices were made by, joined to those that are learnt from."""
+    parts = dict(data.parts)
+    parts["train"] = [face for part in ("train", "validation", "other") for face in parts.pop(part, [])]
+    return TrainingData(parts, data.problems, data.photographs)
 
 
 def _opinions(path: Path, faces: Sequence[LabelledFace]) -> list[LabelledFace]:

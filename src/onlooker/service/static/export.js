@@ -8,7 +8,7 @@ const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', s
 export const font = (weight, size) => `${weight} ${size}px ${FONT}`;
 
 const PICTURE = ["source", "width", "height"];
-const FACE = ["score", "age", "age_low", "age_high", "p_female", "gender"];
+const FACE = ["score", "age", "age_low", "age_high", "p_female", "gender", "age_class"];
 const POSE = ["yaw", "pitch", "roll"];
 const QUALITY = ["height", "brightness", "sharpness"];
 const SEEN = ["face_height", "brightness", "sharpness"];
