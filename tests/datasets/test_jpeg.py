@@ -16,7 +16,7 @@ from onlooker.datasets.jpeg import ENDINGS, jpeg_name, looks_like_picture, to_jp
 from onlooker.media.colour import is_srgb
 from onlooker.media.images import FORMATS, Picture
 from tests.datasets.pictures import photograph
-from tests.media.test_images import ENCODED, UPRIGHT, encode, exif, furthest, psd, quarters
+from tests.media.pictures import ENCODED, UPRIGHT, encode, exif, furthest, psd, quarters
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
