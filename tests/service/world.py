@@ -1,6 +1,7 @@
 """The application within a test: a folder, a SQLite file, and a reader that answers as it is told."""
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from typing import Any
 
 import httpx
 import msgspec
+from PIL import Image
 from starlette.applications import Starlette
 
 from onlooker.analyzer import Analysis
@@ -25,6 +27,9 @@ from onlooker.service.site import Site
 from onlooker.settings import Keys, Limits, Serve, Settings
 
 PIXEL = b"a picture, as far as these tests go"
+
+NOBODY = "0" * 32
+"""A job that there never was."""
 
 
 class FakeClock:
@@ -177,3 +182,42 @@ def stored_job(world: World, job: str) -> dict[str, Any]:
     """A job's answer as it lies in the store."""
     found: dict[str, Any] = msgspec.json.decode(world.store.get(f"out/{job}.json").data)
     return found
+
+
+async def submitted(world: World, data: bytes = PIXEL, headers: dict[str, str] | None = None) -> str:
+    answer = await world.client.post("/v1/jobs", content=data, headers=headers)
+    assert answer.status_code == 202, answer.text
+    job: str = answer.json()["id"]
+    return job
+
+
+async def state(world: World, job: str) -> dict[str, Any]:
+    answer = await world.client.get(f"/v1/jobs/{job}")
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def form(world: World, **options: Any) -> dict[str, Any]:
+    answer = await world.client.post("/v1/uploads", json={"name": "a.jpg", **options})
+    assert answer.status_code == 201, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def send_form(
+    world: World, upload: dict[str, Any], data: bytes = PIXEL, changed: dict[str, str] | None = None
+) -> httpx.Response:
+    fields = {**upload["fields"], **(changed or {})}
+    return await client_of(world.app).post(upload["url"], data=fields, files={"file": ("a.jpg", data, "image/jpeg")})
+
+
+def photograph(orientation: int = 6, comment: str = "secret place") -> bytes:
+    """A picture 40 wide and 30 high as stored, to be shown turned, with EXIF: red on the left, blue on the right."""
+    image = Image.new("RGB", (40, 30), "red")
+    image.paste("blue", (20, 0, 40, 30))
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = orientation, comment
+    file = io.BytesIO()
+    image.save(file, "JPEG", exif=exif, comment=comment)
+    return file.getvalue()
