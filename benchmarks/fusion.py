@@ -2,7 +2,7 @@
 
     python benchmarks/fusion.py UTKFACE
 
-Every third face of UTKFace's validation part, in nine views: turned, moved, nearer and farther, lighter and darker,
+Every third face of UTKFace's calibration part, in nine views: turned, moved, nearer and farther, lighter and darker,
 and of fewer pixels. None of this looks at the test part.
 """
 
@@ -42,7 +42,7 @@ def view(pixels: Picture8, size: int, rng: np.random.Generator) -> tuple[Picture
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("utkface", type=Path)
-    part = labelled.select(labelled.read(parser.parse_args().utkface).faces, part_files(SPLIT, "validation"))
+    part = labelled.select(labelled.read(parser.parse_args().utkface).faces, part_files(SPLIT, "calibration"))
     faces = list(part)[::3]
     estimator = FaceEstimator()
     tails = estimator.tails

