@@ -2,12 +2,14 @@
 
     python benchmarks/served.py RUN [--beside MODEL ...]
 
-RUN is a finished training run. Prints a row a variant, on its validation part and on what it held back of further sets;
+RUN is a finished training run. Prints a row a variant, on its validation part and on what it held back of further sets
+(after ``--refit``, which holds back neither, on the part that it is calibrated on);
 the row before any MODEL is what ``onlooker export`` serves. Each MODEL is another exported model: a row of its own, and
 at the end one of the mean of all. None of this looks at a test part.
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,11 +36,12 @@ Logits = tuple[Floats, Floats]
 AS_IT_IS = Calibration(0.9, 1.0, (0.0,), (0.9,), ((0.45,),))
 
 
-def show(name: str, answers: dict[str, Logits], sets: dict[str, Examples]) -> None:
+def show(name: str, said: dict[str, Logits], sets: dict[str, Examples]) -> None:
     row = name.ljust(38)
     for part, examples in sets.items():
-        read = calibrated(*answers[part], AS_IT_IS)
-        found = measure(Answers.of(read, examples.age_low, examples.age_high, examples.females))
+        read = calibrated(*said[part], AS_IT_IS)
+        answers = Answers.of(read, examples.age_low, examples.age_high, examples.females)
+        found = measure(replace(answers, distribution=None))  # classes by the ages, which are what is compared
         told = [found.mae and f"{found.mae.value:5.2f}"]
         told += [share and f"{share.value:.1%}" for share in (found.class_macro_recall, found.gender_accuracy)]
         row += " | " + ", ".join(text for text in told if text)
@@ -61,10 +64,10 @@ def main() -> None:
     parser.add_argument("--beside", metavar="MODEL", nargs="+", default=[])
     options = parser.parse_args()
     torch.set_num_threads(2)
-    parts = ["validation", *(["other"] if (options.run / "other.npz").exists() else [])]
+    parts = [part for part in ("validation", "other") if (options.run / f"{part}.npz").exists()] or ["calibration"]
     sets = {part: read_part(options.run, part) for part in parts}
     ages = read_part(options.run, "train").ages
-    print("MAE in years, macro recall of the three classes, gender where labelled; on: " + ", ".join(sets))
+    print("MAE in years, macro recall of the ages' three classes, gender where labelled; on: " + ", ".join(sets))
     power = TrainConfig.load(options.run / "config.json").oversampling
     served: dict[str, Logits] = {}
     for undone in (0.0, power / 2, power):

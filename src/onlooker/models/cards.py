@@ -16,7 +16,7 @@ from onlooker.models.calibration import Calibration
 WEIGHTS = Path(__file__).parent / "weights"
 """Where the package's own cards and weights lie."""
 
-DEFAULT_MODEL = "face_v4"
+DEFAULT_MODEL = "face_v5"
 """The model that reads faces where no other is named."""
 
 
