@@ -65,6 +65,17 @@ def test_what_is_shown_follows_when_the_views_are_of_another_age_altogether() ->
     assert float(age_quantile(known.age_distribution[None], 0.5)[0]) == pytest.approx(60, abs=3)
 
 
+def test_what_is_shown_drifts_and_never_jumps() -> None:
+    fusion = Fusion()
+    for k in range(10):
+        fusion.add(ages(30), 0.5, weight=1.0, at=0.2 * k)
+    shown = [fusion.add(ages(60), 0.5, weight=1.0, at=0.2 * k).age for k in range(10, 300)]
+    steps = np.diff([30.0, *shown])
+    assert steps.max() == pytest.approx(rules.DRIFT * 0.2, abs=1e-6)
+    assert steps.min() >= 0
+    assert shown[-1] > 45
+
+
 def test_the_interval_always_holds_what_is_shown() -> None:
     rng = np.random.default_rng(3)
     for known in fuse(list(np.clip(rng.normal(40, 15, 200), 1, 99))):

@@ -36,6 +36,9 @@ PLAY = 0.5
 """How far the fused age may wander from the one that is shown before it takes it along, in standard deviations of the
 fused distribution. The age of one view jumps by some ten years, so less than half a deviation says nothing."""
 
+DRIFT = 1.0
+"""Years a second that the age that is shown is taken along at most, so that it drifts rather than jumps."""
+
 KEPT_GENDER = 0.6
 """A gender that was named stays named until its probability is below this."""
 
@@ -86,6 +89,7 @@ class Fusion:
         self._views = 0
         self._began = 0.0
         self._shown: float | None = None
+        self._shown_at = 0.0
         self._gender: Gender | None = None
 
     def add(self, age_distribution: Floats, p_female: float, *, weight: float, at: float) -> Fused:
@@ -128,14 +132,16 @@ class Fusion:
         return Fused(pool, shown, min(low, shown), max(high, shown), p_female, self._gender, self._views)
 
     def _hold(self, age: float, pool: Floats, at: float) -> float:
-        """The age to show: the fused one at first, later drawn along by it once it is out of the play."""
+        """The age to show: the fused one at first, later drawn along by it, slowly, once it is out of the play."""
+        passed, self._shown_at = max(0.0, at - self._shown_at), at
         if self._shown is None or at - self._began <= SETTLING:
             self._shown = age
             return age
         years = np.arange(N_AGES)
         mean = float(pool @ years)
         play = PLAY * float(np.sqrt(max(0.0, float(pool @ (years - mean) ** 2))))
-        self._shown = min(max(self._shown, age - play), age + play)
+        wanted = min(max(self._shown, age - play), age + play)
+        self._shown += min(max(wanted - self._shown, -DRIFT * passed), DRIFT * passed)
         return self._shown
 
 
