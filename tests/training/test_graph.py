@@ -56,17 +56,23 @@ def test_a_convolution_adds_the_zeros_that_were_added_before_it(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("widths", "value", "reader"),
+    ("widths", "mode", "value", "reader"),
     [
-        pytest.param([0, 0, 0, 1, 0, 0, 2, 0], 1.0, "Conv", id="no zeros"),
-        pytest.param([0, 0, 0, -1, 0, 0, 2, 0], 0.0, "Conv", id="cut"),
-        pytest.param([0, 1, 0, 0, 0, 0, 0, 0], 0.0, "Relu", id="channels"),
-        pytest.param([0, 0, 0, 1, 0, 0, 2, 0], 0.0, "Relu", id="read by another"),
+        pytest.param([0, 0, 0, 1, 0, 0, 2, 0], "constant", 1.0, "Conv", id="no zeros"),
+        pytest.param([0, 0, 0, 1, 0, 0, 2, 0], "reflect", 0.0, "Conv", id="reflected"),
+        pytest.param([0, 0, 0, -1, 0, 0, 2, 0], "constant", 0.0, "Conv", id="cut"),
+        pytest.param([0, 1, 0, 0, 0, 0, 0, 0], "constant", 0.0, "Relu", id="channels"),
+        pytest.param([0, 0, 0, 1, 0, 0, 2, 0], "constant", 0.0, "Relu", id="read by another"),
     ],
 )
-def test_what_a_convolution_cannot_add_stays(tmp_path: Path, widths: list[int], value: float, reader: str) -> None:
+def test_what_a_convolution_cannot_add_stays(
+    tmp_path: Path, widths: list[int], mode: str, value: float, reader: str
+) -> None:
     inputs = ["wide", "weights", "offset"] if reader == "Conv" else ["wide"]
-    nodes = [helper.make_node("Pad", ["x", "widths", "value"], ["wide"]), helper.make_node(reader, inputs, ["y"])]
+    nodes = [
+        helper.make_node("Pad", ["x", "widths", "value"], ["wide"], mode=mode),
+        helper.make_node(reader, inputs, ["y"]),
+    ]
     model = graph_of(nodes, widths=widths, value=value)
     before = answer(model, tmp_path / "before.onnx")
     fold_paddings(model)

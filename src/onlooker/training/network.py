@@ -41,8 +41,12 @@ class FaceNetwork(nn.Module):
 
     def features(self, pixels: Tensor) -> Tensor:
         """What a head reads, ``(N, C, 1, 1)``, of pixels ``(N, 3, H, W)``."""
-        features: Tensor = self.dropout(self.body((pixels - self._mean) * self._scale).mean((2, 3), keepdim=True))
+        features: Tensor = self.dropout(self.body(self.scaled(pixels)).mean((2, 3), keepdim=True))
         return features
+
+    def scaled(self, pixels: Tensor) -> Tensor:
+        """Pixels ``(N, 3, H, W)`` as the body expects them."""
+        return (pixels - self._mean) * self._scale
 
 
 def new_head(width: int) -> nn.Conv2d:

@@ -48,9 +48,12 @@ def load_exported(card: ModelCard, faces: Tensor) -> FaceNetwork:
     the statistics that ``faces`` ``(N, 3, S, S)``, some hundred, have at its place, and a scale and an offset
     that undo them, so that the network answers as the exported one does. Raises ``ModelError`` for another network.
     """
-    found = _convolutions(card)
+    found, entered = _convolutions(card)
     network = _alike(card, found)
     layers = _layers(network)
+    if entered is not None:
+        # Its first offsets make up for the mean of the pixels, see ``graph.even_scaling``.
+        found[0][1] -= (found[0][0] * network.scaled(torch.full((1, 3, 1, 1), entered))).sum((1, 2, 3))
     stored = found[: len(layers)]
     with torch.no_grad():
         for layer, weights in zip(layers, stored, strict=True):
@@ -68,15 +71,16 @@ def network_of(start: Path) -> str:
     """
     if not start.is_dir():
         card = ModelCard.load(start)
-        return _alike(card, _convolutions(card)).variant
+        return _alike(card, _convolutions(card)[0]).variant
     try:
         return TrainConfig.load(start / "config.json").network
     except FileNotFoundError:
         raise InputError(f"{start}: not a folder of `onlooker train`; name one, or the card of a model") from None
 
 
-def _convolutions(card: ModelCard) -> list[list[Tensor]]:
-    """Weights and offset of every convolution of an exported model, in order, in thirty-two bits again."""
+def _convolutions(card: ModelCard) -> tuple[list[list[Tensor]], float | None]:
+    """Weights and offset of every convolution of an exported model, in order, in thirty-two bits again; and, where
+    pixels enter it as the eight bits that they are, which of them counts as nothing."""
     import onnx
     from onnx import numpy_helper
 
@@ -90,8 +94,15 @@ def _convolutions(card: ModelCard) -> list[list[Tensor]]:
             per_channel = (-1,) + (1,) * (stored.ndim - 1)
             widened = (stored.astype("float32") - zero.reshape(per_channel)) * scale.reshape(per_channel)
             values[node.output[0]] = widened.astype("float32")
-    found = [node.input[1:] for node in graph.node if node.op_type == "Conv"]
-    return [[torch.from_numpy(values[name].copy()) for name in names if name in values] for names in found]
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    found = [[torch.from_numpy(values[k].copy()) for k in node.input[1:] if k in values] for node in convolutions]
+    if not convolutions or any(node.op_type == "Sub" for node in graph.node):
+        return found, None
+    made_by = {name: node for node in graph.node for name in node.output}
+    enters = made_by.get(convolutions[0].input[0])
+    if enters is None or enters.op_type != "DequantizeLinear":
+        return found, None
+    return found, float(values[enters.input[2]])
 
 
 def _alike(card: ModelCard, stored: list[list[Tensor]]) -> FaceNetwork:
