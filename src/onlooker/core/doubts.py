@@ -15,13 +15,13 @@ Doubt = Literal["small", "blurred", "dark", "turned", "young"]
 DOUBTS: tuple[Doubt, ...] = get_args(Doubt)
 """The reasons, in the order in which they are given."""
 
-SMALL = 27.0
+SMALL = 21.0
 """Height in pixels, on the original picture, under which a face is small: gender is wrong half as often again there."""
 
-BLURRED = 30.0
-"""Sharpness, 0 to 100, under which a face is blurred: between where a blur and where few pixels enlarged tell."""
+BLURRED = 25.0
+"""Sharpness, 0 to 100, under which a face is blurred: where few pixels enlarged tell; a blur tells later."""
 
-DARK = 11.0
+DARK = 8.0
 """Brightness, 0 to 100, under which a face is dark: no skin is, in the light of a common photograph."""
 
 TURNED_YAW, TURNED_PITCH = 45.0, 20.0
