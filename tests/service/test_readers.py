@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -11,19 +10,9 @@ from onlooker.jobs.pool import Busy, WorkerLost
 from onlooker.jobs.worker import give_up, lost_reason
 from onlooker.service import readers
 from onlooker.service.readers import ThroughQueue
-from tests.service.world import PIXEL, World, make_world, no_faces
+from tests.service.world import PIXEL, World, no_faces
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(tmp_path)
 
 
 async def meanwhile(world: World, do: Callable[[str], object]) -> None:

@@ -25,16 +25,6 @@ WEBSITE = {"/", "/page", "/model", "/samples/{name}", "/favicon.ico", "/static",
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(tmp_path)
-
-
-@pytest.fixture
 async def api(world: World) -> dict[str, Any]:
     answer = await world.client.get("/openapi.json")
     assert answer.headers["content-type"] == "application/json"

@@ -10,13 +10,11 @@ from PIL import Image
 
 from onlooker.attributes.crop import CANONICAL
 from onlooker.attributes.estimator import FaceEstimator
-from onlooker.core.errors import DatasetError, InputError, ModelError
+from onlooker.core.errors import DatasetError, InputError
 from onlooker.core.faces import Detections
 from onlooker.datasets import labelled
 from onlooker.datasets.labelled import Examples, LabelledFace
 from onlooker.models.cards import ModelCard
-from onlooker.models.runtime import Session
-from onlooker.models.store import checksum
 from onlooker.testing import ScriptedDetector
 
 torch = pytest.importorskip("torch", reason="training needs the extra: pip install 'onlooker[train]'")
@@ -30,39 +28,13 @@ from onlooker.training.crops import Sheet, gather  # noqa: E402
 from onlooker.training.export import export, export_fast  # noqa: E402
 from onlooker.training.fit import Lesson, Progress, fit  # noqa: E402
 from onlooker.training.loss import Labels, Taught, loss_of  # noqa: E402
-from onlooker.training.network import ServedNetwork, load_weights  # noqa: E402
 from onlooker.training.parts import read_part  # noqa: E402
 from onlooker.training.run import Sources, train  # noqa: E402
-from onlooker.training.start import load_exported, network_of  # noqa: E402
+from onlooker.training.start import network_of  # noqa: E402
 from onlooker.training.teach import ask_teachers, inner  # noqa: E402
+from tests.training.small import CONFIG, nobody, unseen  # noqa: E402
 
-CONFIG = TrainConfig(
-    crop_size=32, first_size=32, first_epochs=1, epochs=2, batch=8, pretrained=False, average_decay=0.5, threads=1
-)
 SHEET = Sheet(32, 0.0, ScriptedDetector())
-
-
-def nobody(what: str, done: int, total: int) -> None:
-    """Counts that no test looks at."""
-
-
-def unseen(progress: Progress) -> None:
-    """Progress that no test looks at."""
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Eighty pictures of noise named as UTKFace's: the young are dark, the old are bright."""
-    random = np.random.default_rng(0)
-    data = tmp_path / "faces"
-    data.mkdir()
-    for i in range(80):
-        age = 1 + i
-        pixels = random.integers(0, 60, (40, 40, 3)) + 2 * age
-        name = f"{age}_{i % 2}_0_2017010100000{i:04d}.jpg.chip.jpg"
-        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(data / name, "JPEG")
-    (data / "39_1_20170101000000000.jpg.chip.jpg").write_bytes(b"")
-    return data
 
 
 def test_a_run_trains_reports_exports_and_serves(folder: Path, tmp_path: Path) -> None:
@@ -320,23 +292,9 @@ def test_a_refit_learns_from_what_choices_were_made_by_and_keeps_its_last_epoch(
     assert best["epoch"] == last["epoch"] == CONFIG.epochs
     for name, weights in last["average"].items():
         assert torch.equal(best["network"][name], weights)
+    assert "validation part among them" in json.loads((runs[True] / "summary.json").read_text())["origin"]
     logged = [json.loads(line) for line in (runs[True] / "log.jsonl").read_text().splitlines()]
     assert [set(line) for line in logged] == [{"epoch", "size", "loss", "seconds"}] * CONFIG.epochs
-
-
-def test_an_exported_model_is_taken_up_again_and_answers_as_before(folder: Path, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    train(Sources(folder), run, replace(CONFIG, epochs=1), ScriptedDetector(), licence="", report=unseen, count=nobody)
-    card, _ = export(run, tmp_path, "noise")
-    pixels = torch.from_numpy(np.random.default_rng(1).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8))
-    again = load_exported(card, pixels.permute(0, 3, 1, 2).float())
-    with torch.inference_mode():
-        expected, answered = (ServedNetwork(n).eval()(pixels) for n in (load_weights(run, "final.pt"), again))
-    for one, other in zip(expected, answered, strict=True):
-        assert torch.allclose(one, other, atol=2e-2)  # its weights are stored in half the bits
-    went_on = replace(CONFIG, epochs=1, start=str(card.path))
-    train(Sources(folder), tmp_path / "on", went_on, ScriptedDetector(), licence="", report=unseen, count=nobody)
-    assert "by way of noise" in json.loads((tmp_path / "on" / "summary.json").read_text())["origin"]
 
 
 def test_a_configuration_survives_its_file_and_refuses_unknown_settings(tmp_path: Path) -> None:
@@ -346,58 +304,3 @@ def test_a_configuration_survives_its_file_and_refuses_unknown_settings(tmp_path
     path.write_text('{"epoch": 3}')
     with pytest.raises(InputError, match="'epoch'"):
         TrainConfig.load(path)
-
-
-def test_several_runs_answer_as_one_with_the_mean_of_theirs(folder: Path, tmp_path: Path) -> None:
-    runs = [tmp_path / "one", tmp_path / "two"]
-    for run, config in zip(runs, (CONFIG, replace(CONFIG, network="lite1", crop_size=40)), strict=True):
-        config = replace(config, epochs=1)
-        train(Sources(folder), run, config, ScriptedDetector(), licence=run.name, report=unseen, count=nobody)
-    final = torch.load(runs[1] / "final.pt")
-    final["network"]["head.bias"] += torch.linspace(0, 2, 102)  # after so few steps both answer alike
-    torch.save(final, runs[1] / "final.pt")
-    pixels = np.load(runs[0] / "test.npy")
-    networks = [
-        ServedNetwork(load_weights(run, "final.pt"), mirror=mirror, size=size).eval()
-        for mirror in (True, False)
-        for run, size in zip(runs, (32, 40), strict=True)
-    ]
-    with torch.inference_mode():
-        ages = [network(torch.from_numpy(pixels))[0].numpy() for network in networks]
-    card, _ = export(runs[0], tmp_path, "both", runs[1:])
-    assert card.licence == "one; and two"
-    answered = Session(tmp_path / "both.onnx").run({"pixels": pixels})["age"]
-    assert np.allclose(answered, (ages[0] + ages[1]) / 2, atol=0.02)
-    alone = json.loads((runs[0] / "summary.json").read_text())
-    assert card.calibration is not None
-    assert card.calibration.to_dict() != alone["calibration"]
-    fast = export_fast(runs[0], tmp_path, "fast", runs[1:])
-    answered = Session(tmp_path / "fast.onnx").run({"pixels": pixels})["age"]
-    assert np.abs(answered - (ages[2] + ages[3]) / 2).mean() < 0.1
-    assert "mean of EfficientNet-Lite0 and EfficientNet-Lite1 in eight bits" in fast.summary
-    first = load_exported(fast, torch.from_numpy(pixels).permute(0, 3, 1, 2).float())
-    with torch.inference_mode():
-        taken_up = ServedNetwork(first, mirror=False).eval()(torch.from_numpy(pixels))[0].numpy()
-    assert np.abs(taken_up - ages[2]).mean() < 0.1 < np.abs(taken_up - ages[3]).mean()
-    rows = (runs[1] / "split.csv").read_text()
-    (runs[1] / "split.csv").write_text(rows.replace(",test,", ",train,"))
-    with pytest.raises(InputError, match="same --split"):
-        export(runs[0], tmp_path, "both", runs[1:])
-
-
-def test_a_network_of_someone_else_is_no_start(tmp_path: Path) -> None:
-    shape = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
-    other = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])
-    node = onnx.helper.make_node("Identity", ["x"], ["y"])
-    path = tmp_path / "foreign.onnx"
-    onnx.save(onnx.helper.make_model(onnx.helper.make_graph([node], "foreign", [shape], [other])), str(path))
-    known = (path.name, checksum(path), path.stat().st_size)
-    card = ModelCard("foreign", "", "", *known, "", "", path=path.with_suffix(".json"))
-    card.save()
-    with pytest.raises(ModelError, match="not a network that"):
-        network_of(card.path)
-
-
-def test_export_before_training_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="onlooker train"):
-        export(tmp_path, tmp_path, "face")

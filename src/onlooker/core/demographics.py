@@ -48,12 +48,12 @@ def age_class(ages: NDArray[np.floating]) -> NDArray[np.intp]:
     return np.asarray((years > CHILD_MAX).astype(np.intp) + (years >= OLD_MIN).astype(np.intp), dtype=np.intp)
 
 
-def likely_class(distribution: Floats) -> NDArray[np.intp]:
+def likely_class(distribution: Floats, share: float = CLASS_SHARE) -> NDArray[np.intp]:
     """Index into ``AGE_CLASSES`` of each distribution ``(N, N_AGES)``, which sums to 1 along its rows: the first or the
-    last where that reaches ``CLASS_SHARE``, the likelier of them where both do, else the middle one."""
+    last where that reaches ``share`` (0 to 1), the likelier of them where both do, else the middle one."""
     child, old = distribution[:, : CHILD_MAX + 1].sum(axis=1), distribution[:, OLD_MIN:].sum(axis=1)
     rare = np.where(child >= old, 0, len(AGE_CLASSES) - 1)
-    return np.asarray(np.where(np.maximum(child, old) >= CLASS_SHARE, rare, 1), dtype=np.intp)
+    return np.asarray(np.where(np.maximum(child, old) >= share, rare, 1), dtype=np.intp)
 
 
 def softmax(logits: Floats) -> Floats:

@@ -29,8 +29,8 @@ TURNED_YAW, TURNED_PITCH = 45.0, 20.0
 data shows hardly a face beyond."""
 
 YOUNG_AGE, YOUNG = 7, 0.5
-"""A face is young where the probability of an age under the first, in years, is at least the second: more than
-a quarter of the genders are wrong then, next to it no more than of anyone."""
+"""A face is young where the probability of an age under the first, in years, is at least the second: nearly a fifth of
+the genders are wrong then, of the faces next to it fewer than a tenth."""
 
 SPOIL_GENDER: frozenset[Doubt] = frozenset(DOUBTS)
 """Doubts under which no gender is named, however sure the model is of it."""

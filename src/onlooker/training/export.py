@@ -38,6 +38,9 @@ MAX_HALF_DIFFERENCE = 0.05
 
 _BATCH = 64
 
+_LEARNT_FROM = {"train", "validation"}
+"""Parts that a run learns from: the second chooses its epoch, and a refit learns from it as from the first."""
+
 _ANSWERS = "a distribution over ages 0 to 100, a gender logit"
 
 
@@ -181,7 +184,10 @@ def _summary(runs: Sequence[Path]) -> dict[str, Any]:
             raise InputError(f"{run}: training is not finished; {mend}") from None
     kept = {row.file for row in read_split(runs[0] / "split.csv") if row.part in {"calibration", "test"}}
     for run in runs[1:]:
-        if any(row.file in kept for row in read_split(run / "split.csv") if row.part == "train"):
-            raise InputError(f"{run} learnt from faces that {runs[0]} is measured on; train both on the same --split")
+        if any(row.file in kept for row in read_split(run / "split.csv") if row.part in _LEARNT_FROM):
+            raise InputError(
+                f"{run} learnt from faces, or was chosen by faces, that {runs[0]} is measured on; "
+                "train both on the same --split"
+            )
     joined = {key: "; and ".join(dict.fromkeys(each[key] for each in summaries)) for key in ("origin", "licence")}
     return {**summaries[0], **joined}

@@ -195,10 +195,12 @@ def conclude(run: Path, sources: Sources, examples: dict[str, Examples], config:
         learnt += ", with the answers of " + " and ".join(Path(teacher).stem for teacher in config.teachers)
     if sources.opinions is not None:
         learnt += f", with the opinions of {sources.opinions.stem}"
+    refit = ", those of the validation part among them" if config.refit else ""
     summary = {
         "licence": licence,
         "origin": f"trained by `onlooker train` from {_start(config)}, on {learnt}: "
-        + ", ".join(f"{n} {part}" for part, n in counts.items()),
+        + ", ".join(f"{n} {part}" for part, n in counts.items())
+        + refit,
         "notes": f"The age interval holds the age of {calibration.interval_probability:.0%} of faces like those it was "
         "calibrated on; other cameras and other people may differ.",
         "calibration": calibration.to_dict(),

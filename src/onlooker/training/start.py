@@ -48,12 +48,12 @@ def load_exported(card: ModelCard, faces: Tensor) -> FaceNetwork:
     the statistics that ``faces`` ``(N, 3, S, S)``, some hundred, have at its place, and a scale and an offset
     that undo them, so that the network answers as the exported one does. Raises ``ModelError`` for another network.
     """
-    found, entered = _convolutions(card)
+    found, zero = _stored(card)
     network = _alike(card, found)
     layers = _layers(network)
-    if entered is not None:
+    if zero is not None:
         # Its first offsets make up for the mean of the pixels, see ``graph.even_scaling``.
-        found[0][1] -= (found[0][0] * network.scaled(torch.full((1, 3, 1, 1), entered))).sum((1, 2, 3))
+        found[0][1] -= (found[0][0] * network.scaled(torch.full((1, 3, 1, 1), zero))).sum((1, 2, 3))
     stored = found[: len(layers)]
     with torch.no_grad():
         for layer, weights in zip(layers, stored, strict=True):
@@ -71,16 +71,16 @@ def network_of(start: Path) -> str:
     """
     if not start.is_dir():
         card = ModelCard.load(start)
-        return _alike(card, _convolutions(card)[0]).variant
+        return _alike(card, _stored(card)[0]).variant
     try:
         return TrainConfig.load(start / "config.json").network
     except FileNotFoundError:
         raise InputError(f"{start}: not a folder of `onlooker train`; name one, or the card of a model") from None
 
 
-def _convolutions(card: ModelCard) -> tuple[list[list[Tensor]], float | None]:
-    """Weights and offset of every convolution of an exported model, in order, in thirty-two bits again; and, where
-    pixels enter it as the eight bits that they are, which of them counts as nothing."""
+def _stored(card: ModelCard) -> tuple[list[list[Tensor]], float | None]:
+    """Weights and offset of every convolution of an exported model, in order, in thirty-two bits again; and its zero,
+    where pixels enter it as the eight bits that they are, see ``graph.Entry``."""
     import onnx
     from onnx import numpy_helper
 
