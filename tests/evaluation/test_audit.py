@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 
 from onlooker.core.errors import DatasetError
 from onlooker.evaluation.audit import SMALL, audit, badness, difference, groupings, read_peers
-from onlooker.evaluation.metrics import Estimate, measure
+from onlooker.evaluation.metrics import Estimate, Metrics, measure
 from tests.evaluation.people import answers
 
 
@@ -20,8 +21,12 @@ def test_a_group_has_the_metrics_of_its_own_faces() -> None:
     given = answers()
     found = audit(given, ours="us")
     group = next(g for g in found.groups if (g.grouping, g.name) == ("group", "B"))
-    assert group.systems["us"] == measure(given[given.groups["group"] == "B"])
-    assert found.everyone.systems["us"] == measure(given)
+    assert by_themselves(group.systems["us"]) == measure(given[given.groups["group"] == "B"])
+    assert by_themselves(found.everyone.systems["us"]) == measure(given)
+
+
+def by_themselves(metrics: Metrics) -> Metrics:
+    return replace(metrics, mae_excess=None, gender_accuracy_excess=None)
 
 
 def test_every_face_is_in_one_cell_of_each_crossing() -> None:

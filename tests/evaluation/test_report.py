@@ -126,6 +126,7 @@ def test_the_page_of_an_audit_names_the_worst_first_and_every_group() -> None:
     page = audit_page(found, "t", "invented")
     check(page)
     assert page.index("Who is served worst") < page.index("By sex")
+    assert page.count("<h3>Age error, at equal ages</h3>") == 2, "by sex and by group, not by age"
     for name in ("female", "80 and over", "them", "A", "female, B"):
         assert f"{name} <" in page or f">{name}<" in page, name
 
@@ -145,7 +146,12 @@ def test_a_card_in_words_tells_figures_groups_and_calibration(found: Report) -> 
     assert "calibrated on** invented people" in text.lower()
     assert card.licence in text
     assert "| 20 to 29 |" in text
-    assert "worst **B**" in text
+    assert "- age error, at equal ages, by group: worst **B** (certain), best A, " in text
+    by_age, by_group = (
+        next(line for line in text.splitlines() if line.startswith(f"| {g} |")) for g in ("age", "group")
+    )
+    assert "at equal ages" in by_group
+    assert "at equal ages" not in by_age, "a band has no ages but its own"
     assert found.metrics.mae is not None
     assert f"{found.metrics.mae.value:.2f} years" in text
 

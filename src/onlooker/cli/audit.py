@@ -80,22 +80,27 @@ def command(
 
 _SHOWN = (
     "mae",
+    "mae_excess",
     "bias",
     "gender_accuracy",
+    "gender_accuracy_excess",
     "gender_accuracy_adults",
     "gender_answered",
     "class_accuracy",
     "interval_coverage",
 )
-_HEAD = ("error", "bias", "gender", "from 18", "named", "classes", "held")
+_HEAD = ("error", "equal", "bias", "gender", "equal", "from 18", "named", "classes", "held")
 
 
 def _table(found: "Audit") -> str:
     from onlooker.evaluation.audit import SMALL
     from onlooker.evaluation.words import NAMES as WORDS
-    from onlooker.evaluation.words import apart, form
+    from onlooker.evaluation.words import apart, form, short
 
-    lines = ["worst group by each metric; certain: its 95 % interval excludes the figure of everyone"]
+    lines = [
+        "worst group by each metric; certain: its 95 % interval excludes the figure of everyone",
+        "at equal ages (equal): less what everyone of the same ages shows",
+    ]
     for gap in sorted(found.gaps, key=lambda gap: " x " in gap.grouping):
         if gap.metric not in _SHOWN:
             continue
@@ -112,7 +117,7 @@ def _table(found: "Audit") -> str:
             if " x " in group.grouping and system != next(iter(everyone.systems)):
                 continue
             cells = [getattr(group.systems[system], name) for name in _SHOWN]
-            told = ["-" if c is None else form(name)(c.value) for name, c in zip(_SHOWN, cells, strict=True)]
+            told = ["-" if c is None else short(name)(c.value) for name, c in zip(_SHOWN, cells, strict=True)]
             mark = "*" if group.small else ""
             lines.append(f"{group.name:<28}{group.n:>6,}{mark:<1}" + "".join(f"{cell:>9}" for cell in told))
     if any(group.small for group in found.groups):

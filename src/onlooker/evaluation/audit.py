@@ -11,7 +11,8 @@ import numpy as np
 from onlooker.core.errors import DatasetError
 from onlooker.evaluation.answers import UNKNOWN, Answers
 from onlooker.evaluation.curves import band_names, bands_of
-from onlooker.evaluation.metrics import NAMES, Estimate, Metrics, measure
+from onlooker.evaluation.metrics import EXCESSES, NAMES, Estimate, Metrics, measure
+from onlooker.evaluation.standardise import excesses
 
 SMALL = 30
 """Faces under which a group says little; it is shown, and marked, and never named the worst."""
@@ -21,10 +22,17 @@ MOST_GROUPS = 20
 
 SEXES = {1: "female", 0: "male"}
 
-WORSE_HIGH = frozenset({"mae", "gender_ece", "gender_brier", "interval_width"})
+WORSE_HIGH = frozenset({"mae", "mae_excess", "gender_ece", "gender_brier", "interval_width"})
 """Metrics that are worse where they are higher; bias is worse the farther it is from 0, coverage from what it says."""
 
-RANKED = tuple(name for name in NAMES if name not in ("interval_width", "gender_ece", "class_macro_recall"))
+UNRANKED = ("interval_width", "gender_ece", "class_macro_recall")
+RANKED = tuple(
+    ranked
+    for name in NAMES
+    if name not in UNRANKED
+    for ranked in (name, f"{name}_excess")
+    if ranked in (name, *EXCESSES)
+)
 """Metrics that groups are ranked by. A width is no fault, a calibration error grows as a group shrinks, and a mean over
 classes says nothing of a group that is one of them."""
 
@@ -81,8 +89,14 @@ def audit(answers: Answers, peers: Mapping[str, Answers] | None = None, *, asked
     ``asked`` is the probability that the interval is meant to have, ``ours`` the name of our system.
     """
     systems = {ours: answers, **(peers or {})}
-    everyone = _group("everyone", "everyone", systems, np.ones(len(answers), dtype=bool))
-    groups = [_group(grouping, name, systems, chosen) for grouping, name, chosen in _cells(answers)]
+    cells = {(grouping, name): chosen for grouping, name, chosen in _cells(answers)}
+    masks = {("everyone", "everyone"): np.ones(len(answers), dtype=bool), **cells}
+    aged = {key: mask for key, mask in masks.items() if key[0] != "age"}  # a band has no ages but its own
+    beside = {name: excesses(said, aged) for name, said in systems.items()}
+    everyone, *groups = (
+        Group(*key, {name: _measured(said[mask], beside[name].get(key, {})) for name, said in systems.items()})
+        for key, mask in masks.items()
+    )
     gaps = []
     for grouping in dict.fromkeys(group.grouping for group in groups):
         among = [group for group in groups if group.grouping == grouping and not group.small]
@@ -90,8 +104,9 @@ def audit(answers: Answers, peers: Mapping[str, Answers] | None = None, *, asked
     return Audit(everyone, groups, gaps)
 
 
-def _group(grouping: str, name: str, systems: Mapping[str, Answers], chosen: np.ndarray) -> Group:
-    return Group(grouping, name, {key: measure(answers[chosen]) for key, answers in systems.items()})
+def _measured(answers: Answers, beside: Mapping[str, Estimate]) -> Metrics:
+    excess, of_gender = beside.get("mae_excess"), beside.get("gender_accuracy_excess")
+    return replace(measure(answers), mae_excess=excess, gender_accuracy_excess=of_gender)
 
 
 def groupings(answers: Answers) -> dict[str, np.ndarray]:

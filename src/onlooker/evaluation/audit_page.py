@@ -8,7 +8,7 @@ from onlooker.evaluation.figures import Row, dots
 from onlooker.evaluation.metrics import Metrics
 from onlooker.evaluation.sheet import page, section
 from onlooker.evaluation.words import NAMES as WORDS
-from onlooker.evaluation.words import YEARS, apart, form
+from onlooker.evaluation.words import YEARS, apart, form, short
 
 
 def audit_page(found: Audit, title: str, protocol: str) -> str:
@@ -28,7 +28,14 @@ def audit_page(found: Audit, title: str, protocol: str) -> str:
         groups = [group for group in found.groups if group.grouping == grouping]
         inner = [f'<p class="key dim">{key}</p>'] + [
             f"<h3>{escape(WORDS[metric].capitalize())}</h3>{figure}"
-            for metric in ("mae", "bias", "gender_accuracy", "interval_coverage")
+            for metric in (
+                "mae",
+                "mae_excess",
+                "bias",
+                "gender_accuracy",
+                "gender_accuracy_excess",
+                "interval_coverage",
+            )
             if (figure := _group_dots(metric, groups, found.everyone))
         ]
         parts.append(section(f"By {grouping}", "The dashed line is everyone.", "".join(inner)))
@@ -45,9 +52,15 @@ def audit_page(found: Audit, title: str, protocol: str) -> str:
     return page(title, about, parts)
 
 
-_CERTAIN = "Certain: the group's 95 % interval excludes the figure of everyone."
+_CERTAIN = (
+    "Certain: the group's 95 % interval excludes the figure of everyone. At equal ages: less what everyone of the same "
+    "ages shows, so that no group is blamed, or cleared, for being older or younger."
+)
 
-_RANKED = ("mae", "bias", "gender_accuracy", "gender_accuracy_adults", "class_accuracy", "interval_coverage")
+_RANKED = (
+    *("mae", "mae_excess", "bias", "gender_accuracy", "gender_accuracy_excess", "gender_accuracy_adults"),
+    *("class_accuracy", "interval_coverage"),
+)
 
 
 def _gaps(gaps: Sequence[Gap]) -> str:
@@ -65,7 +78,7 @@ def _gap_table(gaps: Sequence[Gap]) -> str:
         sure = '<span class="certain">certain</span>' if gap.certain else "<small>within chance</small>"
         rows.append(
             f"<tr><td>{escape(WORDS[gap.metric])}, by {escape(gap.grouping.replace(' x ', ' and '))}</td>"
-            f"<td><strong>{escape(gap.worst)}</strong> {say(gap.worst_value.value)}{unit}, {sure}</td>"
+            f"<td><strong>{escape(gap.worst)}</strong> {say(gap.worst_value.value)}{unit}<br>{sure}</td>"
             f"<td>{escape(gap.best)} {say(gap.best_value.value)}{unit}</td>"
             f"<td>{escape(apart(gap.metric, gap.difference))}</td></tr>"
         )
@@ -108,11 +121,11 @@ def _group_dots(metric: str, groups: Sequence[Group], everyone: Group) -> str:
             rows.append(Row(group.name, value, group.n, others if metric != "interval_coverage" else (), group.small))
     if not rows or overall is None:
         return ""
-    return dots(rows, form(metric), line=overall.value)
+    return dots(rows, short(metric), line=overall.value)
 
 
 def _group_table(groups: Sequence[Group]) -> str:
-    shown = ("mae", "bias", "gender_accuracy", "interval_coverage")
+    shown = ("mae", "mae_excess", "bias", "gender_accuracy", "gender_accuracy_excess", "interval_coverage")
     systems = list(groups[0].systems)
     head = "".join(f"<th>{escape(WORDS[name])}</th>" for name in shown)
     head += "".join(f"<th>{escape(name)}: age error, gender</th>" for name in systems[1:])

@@ -1,6 +1,6 @@
 """Metrics of ages and genders, each with a bootstrap interval."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -62,6 +62,8 @@ class Metrics:
     label_class_probability and the mean probability given to it
     interval_coverage       share of faces whose age lies in its interval
     interval_width          mean width of the interval
+    mae_excess              of a group that is audited: years that its ``mae`` lies above everyone's of the same ages
+    gender_accuracy_excess  likewise, how far its ``gender_accuracy`` does: below 0 where it is served worse
     no_face                 labelled pictures in which no face was found, or that could not be read; not among ``n``
     """
 
@@ -83,19 +85,26 @@ class Metrics:
     label_class_probability: Estimate | None
     interval_coverage: Estimate | None
     interval_width: Estimate | None
+    mae_excess: Estimate | None = None
+    gender_accuracy_excess: Estimate | None = None
     no_face: int = 0
 
     def to_dict(self) -> dict[str, object]:
-        """The figures by name, those without one as ``None``."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        """The figures by name, those without one as ``None``; those of a group only where it has them."""
+        given = {f.name: getattr(self, f.name) for f in fields(self)}
+        values = {name: value for name, value in given.items() if value is not None or name not in EXCESSES}
         return {key: value.to_dict() if isinstance(value, Estimate) else value for key, value in values.items()}
 
 
-NAMES = tuple(f.name for f in fields(Metrics) if f.name not in ("n", "no_face"))
+EXCESSES = ("mae_excess", "gender_accuracy_excess")
+"""Metrics that need other faces to be beside (``evaluation.standardise``)."""
+
+NAMES = tuple(f.name for f in fields(Metrics) if f.name not in ("n", "no_face", *EXCESSES))
+"""Metrics that some faces have by themselves."""
 
 
 def measure(answers: Answers, *, no_face: int = 0, seed: int = 0) -> Metrics:
-    """All metrics of some answers. Raises ``ValueError`` where there is no face."""
+    """All metrics that some answers have by themselves. Raises ``ValueError`` where there is no face."""
     if not len(answers):
         raise ValueError("there is no face to measure")
     found = bootstrap({**_ages(answers), **_genders(answers), **_intervals(answers)}, len(answers), seed=seed)
@@ -221,17 +230,28 @@ def bootstrap(statistics: dict[str, Statistic], n: int, *, seed: int = 0) -> dic
 
     What resampling itself adds to a statistic that is no mean (a calibration error grows) is taken off the interval.
     """
-    random = np.random.default_rng(seed)
     drawn: dict[str, list[Floats]] = {name: [] for name in statistics}
-    together = max(50, min(RESAMPLES, 250_000 // n))  # some megabytes at once
-    for start in range(0, RESAMPLES, together):
-        weights = random.multinomial(n, np.full(n, 1 / n), size=min(together, RESAMPLES - start)).astype(np.float64)
+    for weights in resamples(n, seed=seed):
         for name, statistic in statistics.items():
             drawn[name].append(statistic(weights))
     answer = {}
     for name, statistic in statistics.items():
         value, all_drawn = float(statistic(np.ones((1, n)))[0]), np.concatenate(drawn[name])
-        low, high = np.nanpercentile(all_drawn, INTERVAL)
+        found = interval_of(value, all_drawn)
         added = max(0.0, float(np.nanmean(all_drawn)) - value) if name == "gender_ece" else 0.0
-        answer[name] = Estimate(value, max(float(low) - added, 0.0 if added else -np.inf), float(high) - added)
+        answer[name] = Estimate(value, max(found.low - added, 0.0 if added else -np.inf), found.high - added)
     return answer
+
+
+def resamples(n: int, *, seed: int = 0) -> Iterator[Floats]:
+    """How often each of ``n`` faces is drawn in each of ``RESAMPLES`` resamples, some at a time: ``(B, n)``."""
+    random = np.random.default_rng(seed)
+    together = max(50, min(RESAMPLES, 250_000 // n))  # some megabytes at once
+    for start in range(0, RESAMPLES, together):
+        yield random.multinomial(n, np.full(n, 1 / n), size=min(together, RESAMPLES - start)).astype(np.float64)
+
+
+def interval_of(value: float, drawn: Floats) -> Estimate:
+    """A figure and the percentiles of what it was in resamples ``(B,)``; a NaN is a resample that has none."""
+    low, high = np.nanpercentile(drawn, INTERVAL)
+    return Estimate(value, float(low), float(high))

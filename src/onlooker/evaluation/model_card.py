@@ -77,7 +77,8 @@ def _fairness(card: ModelCard) -> Iterator[str]:
         yield f"## Whom it serves worse: {data}"
         yield f"{found['n']:,} faces {found['protocol']}. Race labels are the data set's; nothing here predicts one."
         yield "Certain: the group's 95 % interval excludes the figure of everyone.\n"
-        worst = [gap for gap in found["gaps"] if gap["metric"] in ("mae", "gender_accuracy", "interval_coverage")]
+        told = ("mae", "mae_excess", "gender_accuracy", "gender_accuracy_excess", "interval_coverage")
+        worst = [gap for gap in found["gaps"] if gap["metric"] in told]
         for gap in worst:
             sure = "certain" if gap["certain"] else "within chance"
             yield (
@@ -85,14 +86,15 @@ def _fairness(card: ModelCard) -> Iterator[str]:
                 f"{gap['best']}, {apart(gap['metric'], _estimate(gap['difference']))} apart"
             )
         yield ""
-        columns = ("mae", "bias", "gender_accuracy", "interval_coverage")
+        columns = ("mae", "mae_excess", "bias", "gender_accuracy", "gender_accuracy_excess", "interval_coverage")
         if len(found["systems"]) > 1:
             shown = ("mae", "bias", "gender_accuracy", "class_accuracy")
             yield from _table(
                 ["the same faces by", "faces", *(WORDS[n] for n in shown)], _rows(found["systems"], shown)
             )
         for grouping, groups in found["groups"].items():
-            yield from _table([grouping, "faces", *(WORDS[n] for n in columns)], _rows(groups, columns))
+            known = [name for name in columns if any(name in figures for figures in groups.values())]
+            yield from _table([grouping, "faces", *(WORDS[n] for n in known)], _rows(groups, known))
 
 
 def _honesty(card: ModelCard) -> Iterator[str]:

@@ -13,7 +13,10 @@ from onlooker.models.calibration import Calibration
 BY_BAND = ("mae", "bias", "gender_accuracy", "gender_answered", "interval_coverage", "interval_width")
 """What is told of each age band."""
 
-BY_GROUP = ("mae", "bias", "cs5", "gender_accuracy", "gender_answered_right", "class_accuracy", "interval_coverage")
+BY_GROUP = (
+    *("mae", "mae_excess", "bias", "cs5", "gender_accuracy", "gender_accuracy_excess"),
+    *("gender_answered_right", "class_accuracy", "interval_coverage"),
+)
 """What is recorded in a card of each group."""
 
 

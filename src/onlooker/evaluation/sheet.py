@@ -40,7 +40,7 @@ svg .dot.faint { fill: var(--paper); stroke: var(--accent); stroke-width: 2; }
 table { width: 100%; border-collapse: collapse; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.4rem 0 0.4rem 1rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 td { vertical-align: top; }
-.gaps td:first-child { white-space: normal; }
+.gaps td:first-child { white-space: normal; min-width: 12rem; }
 .certain { color: var(--bad); }
 th { color: var(--dim); font-weight: 500; vertical-align: bottom; white-space: normal; }
 th:first-child, td:first-child { padding-left: 0; text-align: left; }

@@ -22,16 +22,20 @@ NAMES = {
     "label_class_probability": "probability of the labelled class",
     "interval_coverage": "age within its interval",
     "interval_width": "width of the interval",
+    "mae_excess": "age error, at equal ages",
+    "gender_accuracy_excess": "gender right, at equal ages",
 }
 
-YEARS = frozenset({"mae", "bias", "interval_width"})
+YEARS = frozenset({"mae", "bias", "interval_width", "mae_excess"})
 PLAIN = frozenset({"gender_brier"})
 
 
 def form(metric: str) -> Callable[[float], str]:
     """How a figure of a metric is written, without its unit where that is years."""
-    if metric == "bias":
+    if metric in ("bias", "mae_excess"):
         return signed
+    if metric == "gender_accuracy_excess":
+        return lambda value: f"{signed(100 * value, digits=1)} points"
     if metric in YEARS:
         return lambda value: f"{value:.2f}"
     if metric in PLAIN:
@@ -39,9 +43,14 @@ def form(metric: str) -> Callable[[float], str]:
     return lambda value: f"{100 * value:.1f} %"
 
 
-def signed(value: float) -> str:
+def short(metric: str) -> Callable[[float], str]:
+    """The same for a narrow column: no unit but that of a share."""
+    return (lambda value: signed(100 * value, digits=1)) if metric == "gender_accuracy_excess" else form(metric)
+
+
+def signed(value: float, *, digits: int = 2) -> str:
     """A difference with its sign."""
-    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
+    return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def figure(metric: str, value: Estimate) -> str:
