@@ -50,7 +50,7 @@ def short(metric: str) -> Callable[[float], str]:
 
 def signed(value: float, *, digits: int = 2) -> str:
     """A difference with its sign."""
-    return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def figure(metric: str, value: Estimate) -> str:
