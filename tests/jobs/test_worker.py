@@ -1,10 +1,12 @@
 """Answering: once however often a task comes, nothing kept of what was deleted, no bystander blamed."""
 
 import json
+import os
 import threading
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -15,8 +17,9 @@ from onlooker.core.faces import Faces
 from onlooker.jobs.events import Task
 from onlooker.jobs.folder import FolderStore
 from onlooker.jobs.job import JobOptions, Jobs, answer_key, kept_key, picture_key, without_ids
+from onlooker.jobs.objects import ObjectStore
 from onlooker.jobs.sqlite import SqliteQueue
-from onlooker.jobs.worker import Gate, Worker, answer, give_up, key_in, lost_reason, shown, without_exif
+from onlooker.jobs.worker import SETTLED, Gate, Worker, answer, give_up, key_in, lost_reason, shown, without_exif
 
 
 class Clock:
@@ -102,10 +105,54 @@ def test_a_task_that_comes_again_is_answered_once(jobs: Jobs) -> None:
     first = jobs.find(job)
     # The worker died after its answer was there, before the picture went.
     jobs.store.put(picture_key(job), b"p")
+    settle(jobs.store, answer_key(picture_key(job)))
     assert answer(jobs.store, picture_key(job), reads) == "already"
     assert reads.asked == ["a"]
     assert jobs.find(job) == first
     assert list(jobs.store.list("in/")) == []
+
+
+def settle(store: ObjectStore, key: str) -> None:
+    """The object was written a while ago."""
+    assert isinstance(store, FolderStore)
+    path = store._path(key)
+    long_ago = path.stat().st_mtime - SETTLED - 1
+    os.utime(path, (long_ago, long_ago))
+
+
+class Between(FolderStore):
+    """Something else happens, once, when an object is there and before whoever put it goes on."""
+
+    def __init__(self, folder: Path, key: str, happens: Callable[[], object]) -> None:
+        super().__init__(folder)
+        self.waits = {key: happens}
+
+    def put(self, key: str, data: bytes, **options: Any) -> bool:
+        put = super().put(key, data, **options)
+        self.waits.pop(key, lambda: None)()
+        return put
+
+
+@pytest.mark.parametrize(
+    "another",
+    [
+        lambda store, key: answer(store, key, Reads()),
+        lambda store, key: give_up(store, key, "lost"),
+    ],
+)
+def test_an_answer_outlives_another_that_finds_it_before_its_picture_is_cleared(
+    jobs: Jobs, another: Callable[[ObjectStore, str], object]
+) -> None:
+    job = jobs.submit(b"p", "a", JobOptions()).id
+    key, others = picture_key(job), list[object]()
+    assert isinstance(jobs.store, FolderStore)
+    store = Between(jobs.store.folder, answer_key(key), lambda: others.append(another(jobs.store, key)))
+    assert answer(store, key, Reads()) == "answered"
+    assert others in (["already"], [False])
+    found = jobs.find(job)
+    assert found is not None
+    assert found.status == "done"
+    assert list(store.list("in/")) == []
 
 
 def test_of_two_who_answer_at_once_one_writes(jobs: Jobs) -> None:

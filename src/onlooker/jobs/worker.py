@@ -50,6 +50,10 @@ Outcome = Literal["answered", "already", "gone"]
 EXPIRE_EVERY = 600.0
 """Seconds between two searches of the store for what has expired."""
 
+SETTLED = 10.0
+"""Seconds after which whoever wrote an answer has cleared its picture away, or was stopped before. A task comes again
+later than that (a worker's lease is longer), so the picture of one that was stopped is cleared by the next."""
+
 KEPT_QUALITY = 92
 """JPEG quality of a picture that is kept."""
 
@@ -60,7 +64,7 @@ def answer(store: ObjectStore, key: str, analyze: Analyze, *, keep: timedelta = 
     job, target = job_of(key), answer_key(key)
     if store.head(target) is not None:
         if job is not None:
-            store.delete(key)
+            _clear(store, key)
         return "already"
     try:
         picture = store.get(key)
@@ -90,7 +94,7 @@ def answer(store: ObjectStore, key: str, analyze: Analyze, *, keep: timedelta = 
     if job is None:
         return "answered" if written else "already"
     if not written:
-        return "already"  # Who wrote it clears the picture away: gone before that, it would look deleted by its owner.
+        return "already"  # who wrote it clears the picture away, see _clear
     if store.head(key) is None:
         # Deleted by its owner while it was looked at: then nothing of it stays.
         store.delete(target, kept_key(job))
@@ -116,8 +120,10 @@ def give_up(store: ObjectStore, key: str, reason: str, *, keep: timedelta = KEEP
         digest=ticket.digest,
     )
     written = _write(store, answer_key(key), record)
-    if job is not None:
+    if job is not None and written:
         store.delete(key)
+    elif job is not None:
+        _clear(store, key)
     return written
 
 
@@ -298,6 +304,14 @@ class Worker:
                     expire(self.store, datetime.now(UTC), keep=self._keep)
             except StorageError as error:
                 log.error("%s", without_ids(str(error)))
+
+
+def _clear(store: ObjectStore, key: str) -> None:
+    """Delete the picture of a job that somebody else answered, once that answer has lain for ``SETTLED``. Whoever wrote
+    it looks for the picture right after, and a picture that is gone by then was deleted by its owner."""
+    written = store.head(answer_key(key))
+    if written is not None and (datetime.now(UTC) - written.modified).total_seconds() > SETTLED:
+        store.delete(key)
 
 
 def _write(store: ObjectStore, target: str, record: Stored) -> bool:
