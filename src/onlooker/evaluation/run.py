@@ -44,7 +44,8 @@ def evaluate(analyzer: Analyzer, faces: Sequence[LabelledFace], progress: Progre
     if not faces:
         raise DatasetError("there is no labelled picture to evaluate on")
     if not labels:
-        raise DatasetError(f"none of the {len(faces)} labelled pictures gave a face; the first: {missed[0][1]}")
+        first = f"{faces[0].path}: {missed[0][1]}"
+        raise DatasetError(f"none of the {len(faces)} labelled pictures gave a face; the first, {first}")
     answers = answers_of(labels, read)
     return Evaluation(answers, measure(answers, no_face=len(missed)), missed)
 
