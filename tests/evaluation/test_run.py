@@ -71,7 +71,9 @@ def test_the_answers_do_not_depend_on_the_workers(pictures: list[Path]) -> None:
 
 def test_no_face_in_any_picture_is_an_error_that_gives_the_first_reason(pictures: list[Path]) -> None:
     faces = [LabelledFace.of(path, 30, 1) for path in pictures]
-    with pytest.raises(DatasetError, match="none of the 4 labelled pictures gave a face; the first, .*: no face found"):
+    with pytest.raises(
+        DatasetError, match=r"none of the 4 labelled pictures gave a face; the first, .*: no face found"
+    ):
         evaluate(scripted(Detections.empty()), faces)
 
 
