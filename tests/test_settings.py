@@ -107,6 +107,19 @@ def test_a_mistake_in_the_environment_names_the_variable(variable: str, value: s
         load(environment={variable: value})
 
 
+@pytest.mark.parametrize(
+    ("variable", "meant"), [("ONLOOKER_KEYS_REQUIRE", "ONLOOKER_KEYS_REQUIRED"), ("ONLOOKER_PRT", "ONLOOKER_PORT")]
+)
+def test_a_misspelt_variable_is_refused(variable: str, meant: str) -> None:
+    with pytest.raises(ConfigError, match=f"environment variable {variable}: .*did you mean {meant}"):
+        load(environment={variable: "1"})
+
+
+@pytest.mark.parametrize("variable", ["ONLOOKER_SERVICE_HOST", "ONLOOKER_PORT_8000_TCP_ADDR", "ONLOOKER_DATA"])
+def test_a_variable_that_others_set_beside_ours_is_none_of_ours(variable: str) -> None:
+    assert load(environment={variable: "10.0.0.1"}) == Settings()
+
+
 def test_a_mistake_among_the_options_is_told() -> None:
     with pytest.raises(ConfigError, match=r"the command line: serve\.port"):
         load(options={"serve": {"port": 99999}}, environment={})

@@ -7,6 +7,7 @@ a misspelt limit must not pass for the default.
 
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
@@ -19,6 +20,9 @@ from onlooker.core.errors import ConfigError
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Positive = Annotated[int, Meta(ge=1)]
+
+_NEAR = 0.9
+"""How alike two names of variables are, 0 to 1, for the one to be the other misspelt."""
 
 
 class Serve(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -205,13 +209,22 @@ def _check(tables: Mapping[str, Any], text: str, where: str) -> Settings:
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, tuple[str, str, Any]]:
-    """What the environment sets: the variable, and its table, key and value."""
-    found = {}
+    """What the environment sets: the variable, and its table, key and value.
+
+    Raises ``ConfigError`` for a variable that is nearly called as one of ours: a misspelt ``ONLOOKER_KEYS_REQUIRED``
+    would leave a server open. Others are not ours.
+    """
+    found, known = {}, []
     for table, holder in get_type_hints(Settings).items():
         for key, kind in get_type_hints(holder).items():
             variable = f"ONLOOKER_{key}".upper() if table == "serve" else f"ONLOOKER_{table}_{key}".upper()
+            known.append(variable)
             if environment.get(variable):
                 found[variable] = (table, key, _value(environment[variable], kind))
+    for variable in environment:
+        if variable.startswith("ONLOOKER_") and variable not in known:
+            for near in get_close_matches(variable, known, n=1, cutoff=_NEAR):
+                raise ConfigError(f"environment variable {variable}: no setting is called so; did you mean {near}?")
     return found
 
 
