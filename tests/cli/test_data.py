@@ -52,11 +52,20 @@ def test_the_seed_decides_the_split(run: Run, folder: Path) -> None:
     assert a != c
 
 
-def test_an_unreadable_picture_is_named_and_no_split_is_written(run: Run, folder: Path) -> None:
+def test_an_unreadable_picture_is_named_and_has_no_part(run: Run, folder: Path) -> None:
     (folder / "30_0_0_20170101000000999.jpg").touch()
     found = run("data", "split", folder, "--output", "split.csv")
-    assert (found.code, found.out) == (2, "")
-    assert "faces/30_0_0_20170101000000999.jpg: the file is empty" in found.err
+    assert found.code == 0
+    assert "left out: 30_0_0_20170101000000999.jpg: the file is empty" in found.err
+    assert "20170101000000999" not in Path("split.csv").read_text(encoding="utf-8")
+
+
+def test_pictures_none_of_which_can_be_read_are_no_data_set(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "faces").mkdir()
+    (tmp_path / "faces" / "30_0_0_20170101000000999.jpg").touch()
+    found = run("data", "split", "faces", "--output", "split.csv")
+    assert found.code == 2
+    assert "none of its pictures can be read; the first, 30_0_0_20170101000000999.jpg: the file is empty" in found.err
     assert not Path("split.csv").exists()
 
 

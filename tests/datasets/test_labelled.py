@@ -67,6 +67,22 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> Non
     assert [f.age for f in read(tmp_path / "faces.csv").faces] == [20.0]
 
 
+def test_spaces_around_the_names_of_columns_are_no_part_of_them(tmp_path: Path) -> None:
+    (face,) = read(write(tmp_path / "faces.csv", "file, age , gender\na.jpg,20,female\n")).faces
+    assert (face.age, face.female, face.groups) == (20.0, 1, {})
+
+
+def test_a_name_that_no_file_can_have_is_one_row_that_cannot_be_used(tmp_path: Path) -> None:
+    found = read(write(tmp_path / "faces.csv", f"file,age\n{'x' * 5000}.jpg,20\na.jpg,30\n"))
+    assert [face.age for face in found.faces] == [30.0]
+    assert found.problems[0].startswith("faces.csv line 2: ")
+
+
+def test_a_face_is_known_by_what_its_labels_call_it(tmp_path: Path) -> None:
+    (face,) = read(write(tmp_path / "faces.csv", "file,age\nanna/0.jpg,20\n")).faces
+    assert (face.name, face.path) == ("anna/0.jpg", tmp_path / "anna" / "0.jpg")
+
+
 def test_rows_that_cannot_be_used_are_listed_with_the_line_they_stand_on(tmp_path: Path) -> None:
     rows = ["file,age,gender", "good.jpg,30,f", "a.jpg,young,f", "", "b.jpg,,m", "c.jpg,-1,m", "d.jpg,126,m"]
     rows += ["e.jpg,nan,m", "f.jpg,30,robot", ",30,m", "short.jpg", "last.jpg,125,m"]

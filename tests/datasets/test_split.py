@@ -69,6 +69,39 @@ def test_a_built_split_keeps_copies_together(tmp_path: Path) -> None:
         assert (rows[one].group, rows[one].part) == (rows[other].group, rows[other].part)
 
 
+def test_pictures_of_one_name_in_several_folders_are_told_apart(tmp_path: Path) -> None:
+    """As faces cut from films lie, a folder a person: no face may stand in two parts because another is called so."""
+    rows = ["file,age"]
+    for i in range(80):
+        (tmp_path / f"person{i:02}").mkdir()
+        save(tmp_path / f"person{i:02}", "0.jpg", photograph(i))
+        rows.append(f"person{i:02}/0.jpg,{20 + i % 40}")
+    (tmp_path / "labels.csv").write_text("\n".join(rows), encoding="utf-8")
+    faces = labelled.read(tmp_path).faces
+    write_split(tmp_path / "split.csv", build_split(faces))
+    chosen = {
+        part: {f.path for f in labelled.select(faces, part_files(tmp_path / "split.csv", part))} for part in PARTS
+    }
+    assert sum(len(paths) for paths in chosen.values()) == len(set().union(*chosen.values())) == 80
+    assert len(chosen["train"]) == pytest.approx(60, abs=2)
+
+
+def test_a_picture_that_cannot_be_read_is_told_and_has_no_part(tmp_path: Path) -> None:
+    for i in range(20):
+        save(tmp_path, f"{20 + i}_0_0_20170101000000{i:03}.jpg", photograph(i))
+    (tmp_path / "30_1_0_20170101000000999.jpg").write_text("no picture", encoding="utf-8")
+    told: list[str] = []
+    rows = build_split(labelled.read(tmp_path).faces, left_out=told.append)
+    assert len(rows) == 20
+    (sentence,) = told
+    assert sentence.startswith("30_1_0_20170101000000999.jpg: not a picture in a known format")
+
+
+def test_a_split_that_a_spreadsheet_saved_is_read(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("file,part,group\na.jpg,test,0\n", encoding="utf-8-sig")
+    assert read_split(tmp_path / "s.csv") == [SplitRow("a.jpg", "test", 0)]
+
+
 def test_what_is_written_is_read_again_by_file(tmp_path: Path) -> None:
     rows = [SplitRow("b,1.jpg", "train", 3), SplitRow("a.jpg", "test", 0), SplitRow("\u00e9.jpg", "train", 3)]
     path = tmp_path / "new" / "split.csv"

@@ -104,6 +104,19 @@ def test_others_are_audited_beside_us(tmp_path: Path) -> None:
     assert {m.n for m in found.everyone.systems.values()} == {2}
 
 
+def test_a_row_that_ends_early_says_nothing_and_heads_may_have_spaces(tmp_path: Path) -> None:
+    (tmp_path / "peers.csv").write_text("file, a_age, a_gender\n0.jpg,30\n1.jpg,40,Man\n", encoding="utf-8")
+    common, peers = read_peers(tmp_path / "peers.csv", answers(3))
+    assert common.tolist() == [True, True, False]
+    assert peers["a"].age.tolist() == [30, 40]
+    assert np.isnan(peers["a"].p_female[0])
+
+
+def test_a_peer_may_not_be_called_as_we_are() -> None:
+    with pytest.raises(DatasetError, match="hold a us, as the model audited"):
+        audit(answers(), {"us": answers(seed=1)}, ours="us")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

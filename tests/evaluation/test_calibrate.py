@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from onlooker.core.errors import DatasetError
 from onlooker.evaluation.calibrate import (
     AGES,
+    GENDERS,
     Calibrated,
     Held,
     apply,
@@ -15,6 +16,7 @@ from onlooker.evaluation.calibrate import (
     fit_temperature,
     needed,
 )
+from onlooker.models.calibration import Calibration
 
 
 def gaussians(means: NDArray[np.floating], sigma: float) -> NDArray[np.float32]:
@@ -105,6 +107,17 @@ def test_without_gender_labels_the_temperature_stays_one() -> None:
     found = fit_calibration(replace(held, females=np.full(200, -1, np.float32)))
     assert found.gender_temperature == 1.0
     assert found.interval_probability == 0.9
+
+
+@pytest.mark.parametrize(("labelled", "kept"), [(GENDERS - 1, True), (GENDERS, False)])
+def test_a_few_genders_do_not_move_the_temperature(labelled: int, kept: bool) -> None:
+    """All of a handful may be right, and the likeliest temperature is then the smallest there is."""
+    held = people(200, 5.0)
+    females = np.where(np.arange(200) < labelled, held.gender_logits > 0, -1).astype(np.float32)
+    sure = replace(held, females=females)
+    assert (fit_calibration(sure, temperature=0.85).gender_temperature == 0.85) is kept
+    before = apply(Calibration(0.9, 0.85, (0.0,), (0.9,), ((0.4,),)), held).p_female
+    assert np.array_equal(cross_fitted(sure, temperature=0.85).p_female, before) is kept
 
 
 def test_cross_fitting_tells_what_fresh_faces_will_see() -> None:

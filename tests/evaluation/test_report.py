@@ -113,6 +113,14 @@ def test_the_page_stands_alone_and_shows_the_figures(found: Report) -> None:
     assert "80 and over" in page
 
 
+def test_a_band_that_is_hardly_held_is_drawn_where_it_is() -> None:
+    given = replace(answers(), age_low=np.full(400, 0.0), age_high=np.full(400, 5.0))
+    page = evaluation_page(report(given, measure(given), "invented", None), "t", 0.5)
+    section = page[page.index("Ages held, by the labelled age") : page.index("Ages held, by the answered age")]
+    dots = [float(x) for x in re.findall(r'class="dot" cx="([\d.]+)"', section)]
+    assert max(dots) - min(dots) > 100, "some of the babies, and none of the old"
+
+
 def test_without_gender_labels_there_is_no_figure_of_gender() -> None:
     given = replace(answers(), female=np.full(400, -1, np.int8))
     page = evaluation_page(report(given, measure(given), "invented", None), "t", 0.9)

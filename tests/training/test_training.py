@@ -14,6 +14,7 @@ from onlooker.core.errors import DatasetError, InputError
 from onlooker.core.faces import Detections
 from onlooker.datasets import labelled
 from onlooker.datasets.labelled import Examples, LabelledFace
+from onlooker.datasets.split import build_split, read_split, write_split
 from onlooker.models.cards import ModelCard
 from onlooker.testing import ScriptedDetector
 
@@ -29,7 +30,7 @@ from onlooker.training.export import export, export_fast  # noqa: E402
 from onlooker.training.fit import Lesson, Progress, fit  # noqa: E402
 from onlooker.training.loss import Labels, Taught, loss_of  # noqa: E402
 from onlooker.training.parts import read_part  # noqa: E402
-from onlooker.training.run import Sources, train  # noqa: E402
+from onlooker.training.run import Sources, prepare, train  # noqa: E402
 from onlooker.training.start import network_of  # noqa: E402
 from onlooker.training.teach import ask_teachers, inner  # noqa: E402
 from tests.training.small import CONFIG, nobody, unseen  # noqa: E402
@@ -115,6 +116,45 @@ def test_an_unreadable_picture_is_left_out_and_named(folder: Path, tmp_path: Pat
     assert kept == [0, 1, 3, 4]
     assert [face.age for i, face in enumerate(faces) if i != 2] == examples.ages.tolist()
     assert problems[0].startswith(faces[2].path.name)
+
+
+def test_only_the_broken_of_several_pictures_of_one_name_is_left_out(tmp_path: Path) -> None:
+    for person in ("anna", "ben: b"):
+        (tmp_path / person).mkdir()
+        Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(tmp_path / person / "0.png")
+    (tmp_path / "ben: b" / "0.png").write_bytes(b"broken")
+    (tmp_path / "labels.csv").write_text("file,age\nanna/0.png,20\nben: b/0.png,30\n", encoding="utf-8")
+    for _ in range(2):  # cut, and taken again
+        examples, kept, problems = gather(labelled.read(tmp_path).faces, SHEET, tmp_path / "c.npy", workers=1)
+        assert (kept, examples.ages.tolist()) == ([0], [20.0])
+        assert problems[0].startswith("ben: b/0.png: ")
+
+
+def test_a_run_that_failed_leaves_no_split_behind(folder: Path, tmp_path: Path) -> None:
+    few = tmp_path / "few"
+    few.mkdir()
+    for path in sorted(folder.iterdir())[:3]:
+        (few / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(DatasetError, match="part is empty"):
+        prepare(few, tmp_path / "run", None, nobody)
+    (tmp_path / "run").mkdir(exist_ok=True)
+    data = prepare(folder, tmp_path / "run", None, nobody)
+    assert sum(len(faces) for faces in data.parts.values()) == len(labelled.read(folder).faces)
+
+
+def test_a_run_keeps_the_split_it_was_given_and_goes_on_with_no_other(folder: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "split.csv").write_text("file,part,group\nother.jpg,train,1\n", encoding="utf-8")
+    rows = build_split(labelled.read(folder).faces, seed=3)
+    write_split(tmp_path / "split.csv", rows)
+    prepare(folder, run, tmp_path / "split.csv", nobody)
+    assert set(read_split(run / "split.csv")) == set(rows)
+    (run / "last.pt").touch()
+    write_split(tmp_path / "other.csv", [replace(row, part="train") for row in rows])
+    with pytest.raises(InputError, match="was begun with another split"):
+        prepare(folder, run, tmp_path / "other.csv", nobody)
+    prepare(folder, run, None, nobody)
 
 
 def test_crops_are_cut_once_and_taken_again(folder: Path, tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ def command(
         write_page(output, "audit", audit_page(found, f"Who is served worse: {title}", protocol), figures)
     if record:
         card.with_fairness(record, audit_for_card(found, protocol)).save()
+        click.echo(f"recorded in {card.path}", err=True)
 
 
 _SHOWN = (

@@ -46,7 +46,7 @@ def command(
     from onlooker.analyzer import Analyzer
     from onlooker.attributes.estimator import FaceEstimator
     from onlooker.core.errors import InputError
-    from onlooker.evaluation.calibrate import cross_fitted, fit_calibration
+    from onlooker.evaluation.calibrate import GENDERS, cross_fitted, fit_calibration
     from onlooker.evaluation.refit import compared, recalibrated
     from onlooker.evaluation.run import held_of
 
@@ -55,13 +55,16 @@ def command(
     analyzer = Analyzer(detector, FaceEstimator(card), min_face=min_face, aligned=aligned, workers=workers)
     answers = evaluated(analyzer, faces).answers
     assert card.calibration is not None
-    held = held_of(answers, card.calibration.gender_temperature)
+    temperature = card.calibration.gender_temperature
+    held = held_of(answers, temperature)
     name = (data.stem or data.resolve().name) + (f", {part} part" if part else "")
     fitted_on = f"{name}: {len(held):,} faces {protocol_of(analyzer, card).split(', read')[0]}"
-    calibration = fit_calibration(held, probability, fitted_on)
-    before, after = compared(answers, cross_fitted(held, probability))
+    calibration = fit_calibration(held, probability, fitted_on, temperature=temperature)
+    before, after = compared(answers, cross_fitted(held, probability, temperature=temperature))
     for line in (f"{len(held):,} faces", f"before: {before}", f"after, each face by a fit of the others: {after}"):
         click.echo(line)
+    if (genders := int((held.females >= 0).sum())) < GENDERS:
+        click.echo(f"gender's probabilities stay as they were: {genders} genders are labelled, {GENDERS} are needed")
     try:
         recalibrated(card, calibration, output).save()
     except OSError as error:

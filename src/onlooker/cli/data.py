@@ -220,14 +220,18 @@ def split(data: Path, output: Path, seed: int) -> None:
     Parts are 75 % train, 7.5 % validation, 7.5 % calibration and 10 % test, alike in age, gender and race label;
     exact and near duplicates share a group and a part.
     """
+    from onlooker.core.errors import InputError
     from onlooker.datasets import labelled
     from onlooker.datasets.split import build_split, write_split
 
     read = labelled.read(data)
+    problems = list(read.problems)
     with progress("looking for duplicates", len(read.faces)) as step:
-        rows = build_split(read.faces, seed=seed, progress=step)
+        rows = build_split(read.faces, seed=seed, progress=step, left_out=problems.append)
+    if not rows:
+        raise InputError(f"{data}: none of its pictures can be read; the first, {problems[-len(read.faces)]}")
     write_split(output, rows)
-    for problem in read.problems:
+    for problem in problems:
         click.echo(f"left out: {problem}", err=True)
     sizes = Counter(row.part for row in rows)
     shares = ", ".join(f"{part} {n} ({n / len(rows):.1%})" for part, n in sizes.most_common())

@@ -67,6 +67,7 @@ def command(
         write_page(output, "evaluation", evaluation_page(found, title, estimator.confidence), figures)
     if record:
         card.with_scores(record, found.for_card()).save()
+        click.echo(f"recorded in {card.path}", err=True)
 
 
 def _table(found: "Report", asked: float) -> str:

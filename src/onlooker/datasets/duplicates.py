@@ -21,18 +21,25 @@ _SIDE = 32
 _BLOCK = 2048
 
 
-def fingerprints(paths: Sequence[Path], progress: Progress = silent) -> NDArray[np.float32]:
+def fingerprints(
+    paths: Sequence[Path], progress: Progress = silent, unreadable: dict[int, str] | None = None
+) -> NDArray[np.float32]:
     """A row of 1,024 numbers a picture, ``(N, 1024)``: its central half, grey, 32 x 32, mean 0 and length 1, so that
     the product of two rows is their correlation. Calls ``progress`` with the count done.
 
-    Raises ``DatasetError`` that names the file where one cannot be read.
+    What cannot be read goes into ``unreadable``, by its index, and has a row of zeros, like nothing else. Without that,
+    ``DatasetError`` is raised that names the file.
     """
-    rows = np.empty((len(paths), _SIDE * _SIDE), dtype=np.float32)
+    rows = np.zeros((len(paths), _SIDE * _SIDE), dtype=np.float32)
     for i, path in enumerate(paths):
         try:
             grey = Image.fromarray(Picture.open(path).decode()).convert("L")
         except PictureError as error:
-            raise DatasetError(f"{path}: {error}") from None
+            if unreadable is None:
+                raise DatasetError(f"{path}: {error}") from None
+            unreadable[i] = str(error)
+            progress(i + 1)
+            continue
         width, height = grey.size
         box = (width // 4, height // 4, width - width // 4, height - height // 4)
         row = np.asarray(grey.resize((_SIDE, _SIDE), Image.Resampling.BOX, box=box), dtype=np.float32).ravel()

@@ -29,6 +29,7 @@ class LabelledFace:
     age_low, age_high  years, both ends included: equal where the age is known, a class's first and last year otherwise
     female             1, 0, or ``None`` (unknown)
     groups             further labels by name (UTKFace's ``race``, a CSV's own columns), for stratifying and auditing
+    file               what its labels call it: a CSV's text, which may name a subfolder; empty for the path's last part
     """
 
     path: Path
@@ -36,6 +37,7 @@ class LabelledFace:
     age_high: float
     female: int | None = None
     groups: Mapping[str, str] = field(default_factory=dict)
+    file: str = field(default="", compare=False)
 
     @classmethod
     def of(
@@ -43,6 +45,11 @@ class LabelledFace:
     ) -> "LabelledFace":
         """A face whose age is known, in years."""
         return cls(path, float(age), float(age), female, groups or {})
+
+    @property
+    def name(self) -> str:
+        """What a split and other systems' answers know it by."""
+        return self.file or self.path.name
 
     @property
     def age(self) -> float | None:
@@ -126,7 +133,7 @@ def _from_csv(path: Path) -> LabelledFaces:
 def _from_rows(path: Path) -> LabelledFaces:
     with path.open(newline="", encoding="utf-8-sig") as stream:
         reader = csv.DictReader(stream)
-        columns = reader.fieldnames or []
+        reader.fieldnames = columns = [name.strip() for name in reader.fieldnames or []]
         age_column = next((c for c in _AGE_COLUMNS if c in columns), None)
         if "file" not in columns or age_column is None:
             raise DatasetError(f"{path}: needs columns file and age (or real_age), has {', '.join(columns) or 'none'}")
@@ -136,7 +143,7 @@ def _from_rows(path: Path) -> LabelledFaces:
         for row in reader:
             try:
                 faces.append(_from_row(row, age_column, locate))
-            except ValueError as error:
+            except (ValueError, OSError) as error:
                 problems.append(f"{path.name} line {reader.line_num}: {error}")
     if not faces:
         raise DatasetError(f"{path}: no row could be used" + (f"; the first: {problems[0]}" if problems else ""))
@@ -163,7 +170,7 @@ def _from_row(row: dict[str, str], age_column: str, locate: Callable[[str], Path
         raise ValueError(f"gender must be female, male or empty, got {gender!r}")
     known = ("file", "gender", *_AGE_COLUMNS)
     groups = {name: text.strip() for name, text in row.items() if name and name not in known and text and text.strip()}
-    return LabelledFace(locate(name), low, high, _GENDERS[gender], groups)
+    return LabelledFace(locate(name), low, high, _GENDERS[gender], groups, name)
 
 
 def parse_age(text: str) -> tuple[float, float]:
@@ -188,5 +195,5 @@ def parse_age(text: str) -> tuple[float, float]:
 
 
 def select(faces: list[LabelledFace], wanted: frozenset[str]) -> Iterator[LabelledFace]:
-    """The faces whose file name is among ``wanted``."""
-    return (face for face in faces if face.path.name in wanted)
+    """The faces whose name is among ``wanted``."""
+    return (face for face in faces if face.name in wanted)

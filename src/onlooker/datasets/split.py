@@ -2,7 +2,7 @@
 
 import csv
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ AGE_BANDS = (3, 10, 20, 30, 40, 50, 60, 70, 80)
 
 @dataclass(frozen=True, slots=True)
 class SplitRow:
-    """One face's place: its file name, its part, and the group of duplicates it belongs to."""
+    """One face's place: its name, its part, and the group of duplicates it belongs to."""
 
     file: str
     part: str
@@ -58,16 +58,28 @@ def assign_parts(strata: Sequence[Hashable], groups: Sequence[int], *, seed: int
     return parts
 
 
-def build_split(faces: Sequence[LabelledFace], *, seed: int = 1, progress: Progress = silent) -> list[SplitRow]:
+def build_split(
+    faces: Sequence[LabelledFace],
+    *,
+    seed: int = 1,
+    progress: Progress = silent,
+    left_out: Callable[[str], object] = str,
+) -> list[SplitRow]:
     """The split of labelled faces, stratified by age band, gender and the data set's race label where they are known;
-    exact and near duplicates share a group and a part. Calls ``progress`` with the count of pictures read."""
+    exact and near duplicates share a group and a part. Calls ``progress`` with the count of pictures read, and
+    ``left_out`` with a sentence for each that cannot be read: it has no row."""
+    unreadable: dict[int, str] = {}
+    rows = duplicates.fingerprints([face.path for face in faces], progress, unreadable)
+    for i, why in unreadable.items():
+        left_out(f"{faces[i].name}: {why}")
+    faces = [face for i, face in enumerate(faces) if i not in unreadable]
     paths = [face.path for face in faces]
-    near = duplicates.near_pairs(duplicates.fingerprints(paths, progress))
+    near = duplicates.near_pairs(np.delete(rows, list(unreadable), axis=0))
     pairs = np.concatenate([duplicates.exact_pairs(paths), near])
     groups = [int(g) for g in duplicates.groups(len(paths), pairs.tolist())]
     strata = [(age_band(face.middle), face.female, _race(face)) for face in faces]
     parts = assign_parts(strata, groups, seed=seed)
-    return [SplitRow(path.name, part, group) for path, part, group in zip(paths, parts, groups, strict=True)]
+    return [SplitRow(face.name, part, group) for face, part, group in zip(faces, parts, groups, strict=True)]
 
 
 def _race(face: LabelledFace) -> int | str | None:
@@ -93,7 +105,7 @@ def write_split(path: Path, rows: Sequence[SplitRow]) -> None:
 def read_split(path: Path) -> list[SplitRow]:
     """Read what ``write_split`` wrote. Raises ``DatasetError`` where it is missing or malformed."""
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
             rows = list(csv.DictReader(stream))
         if not rows:
             raise ValueError("no row")

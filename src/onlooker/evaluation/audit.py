@@ -86,8 +86,13 @@ class Audit:
 def audit(answers: Answers, peers: Mapping[str, Answers] | None = None, *, asked: float = 0.9, ours: str) -> Audit:
     """The audit of some answers, and of other systems' ``peers`` for the very same faces, in the same order.
 
-    ``asked`` is the probability that the interval is meant to have, ``ours`` the name of our system.
+    ``asked`` is the probability that the interval is meant to have, ``ours`` the name of our system. Raises
+    ``DatasetError`` where a peer has that name, too.
     """
+    if peers and ours in peers:
+        raise DatasetError(
+            f"the other systems' answers hold a {ours}, as the model audited; give its columns another name"
+        )
     systems = {ours: answers, **(peers or {})}
     cells = {(grouping, name): chosen for grouping, name, chosen in _cells(answers)}
     masks = {("everyone", "everyone"): np.ones(len(answers), dtype=bool), **cells}
@@ -175,7 +180,7 @@ def read_peers(path: Path, answers: Answers) -> tuple[np.ndarray, dict[str, Answ
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream)
-            columns = list(reader.fieldnames or [])
+            reader.fieldnames = columns = [name.strip() for name in reader.fieldnames or []]
             rows = {row["file"]: row for row in reader}
     except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"{path}: cannot be read as a CSV with a column file ({error}); check the path") from None
@@ -201,7 +206,7 @@ def _said(row: Mapping[str, str] | None, names: list[str]) -> list[tuple[float, 
     answers: list[tuple[float, ...]] = []
     for name in names:
         gender = {"female": 1.0, "woman": 1.0, "male": 0.0, "man": 0.0}.get(
-            row.get(f"{name}_gender", "").lower(), np.nan
+            (row.get(f"{name}_gender") or "").strip().lower(), np.nan
         )
         try:
             if row.get(f"{name}_age"):
@@ -209,7 +214,7 @@ def _said(row: Mapping[str, str] | None, names: list[str]) -> list[tuple[float, 
             else:
                 low, high = float(row[f"{name}_age_low"]), float(row[f"{name}_age_high"])
                 age = (low + min(high, 100.0)) / 2
-        except (KeyError, ValueError):
+        except (KeyError, TypeError, ValueError):  # a row may be shorter than its head
             return None
         answers.append((age, low, high, gender))
     return answers

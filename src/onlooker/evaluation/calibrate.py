@@ -31,6 +31,9 @@ weights are worth at least so many whole faces (Kish's effective size)."""
 MISSED = 10
 """Faces that must lie outside an interval for its tail to be known: 100 labelled faces for 90 %."""
 
+GENDERS = 100
+"""Labelled genders under which the temperature stays as it is: a handful may all be right, and would count as sure."""
+
 Floats = NDArray[np.float32]
 
 
@@ -66,18 +69,23 @@ class Held:
 
 
 def fit_calibration(
-    held: Held, probability: float = PROBABILITY, fitted_on: str = "", *, however_few: bool = False
+    held: Held,
+    probability: float = PROBABILITY,
+    fitted_on: str = "",
+    *,
+    temperature: float = 1.0,
+    however_few: bool = False,
 ) -> Calibration:
-    """The calibration that ``held`` asks for. Raises ``DatasetError`` where those are too few, unless ``however_few``:
-    a long training is not to end without one, and its intervals then reach as far as any of the faces asks."""
+    """The calibration that ``held`` asks for, with the given ``temperature`` of gender where fewer than ``GENDERS`` are
+    labelled. Raises ``DatasetError`` where the faces are too few, unless ``however_few``: a long training is not to end
+    without one, and its intervals then reach as far as any of the faces asks."""
     least = needed(probability)
     if len(held) < least and not however_few:
         raise DatasetError(
             f"{len(held)} labelled faces are too few to say where {probability:.0%} of ages lie: at least {least} are "
             "needed; label more, or ask for a smaller --probability"
         )
-    known = held.females >= 0
-    temperature = fit_temperature(held.gender_logits[known], held.females[known]) if known.any() else 1.0
+    temperature = _temperature(held, temperature)
     shares = sorted({p for p in PROBABILITIES if len(held) >= needed(p)} | {probability})
     return Calibration(probability, temperature, AGES, tuple(shares), fit_tails(held, shares), fitted_on)
 
@@ -122,6 +130,13 @@ def _worth(weights: NDArray[np.float64]) -> float:
     return float(weights.sum()) ** 2 / squares if squares else 0.0
 
 
+def _temperature(held: Held, otherwise: float) -> float:
+    known = held.females >= 0
+    if known.sum() < GENDERS:
+        return otherwise
+    return fit_temperature(held.gender_logits[known], held.females[known])
+
+
 def fit_temperature(logits: Floats, labels: Floats) -> float:
     """The temperature that makes binary logits likeliest (Guo et al., 2017), from 0.25 to 4, to 0.01."""
     grid = np.arange(0.25, 4.0, 0.01)
@@ -146,15 +161,19 @@ def apply(calibration: Calibration, held: Held) -> Calibrated:
     return Calibrated(low, high, np.asarray(p_female, dtype=np.float32))
 
 
-def cross_fitted(held: Held, probability: float = PROBABILITY, *, folds: int = 5, seed: int = 0) -> Calibrated:
-    """What fitting on these faces is worth on faces like them: each is answered by a calibration of the others."""
+def cross_fitted(
+    held: Held, probability: float = PROBABILITY, *, temperature: float = 1.0, folds: int = 5, seed: int = 0
+) -> Calibrated:
+    """What fitting on these faces is worth on faces like them: each is answered by a calibration of the others; the
+    gender's ``temperature`` is the given one where ``fit_calibration`` would leave it."""
+    enough = (held.females >= 0).sum() >= GENDERS
     fold = np.random.default_rng(seed).permutation(len(held)) % folds
     low, high, p_female = (np.zeros(len(held), np.float32) for _ in range(3))
     for k in range(folds):
         others = held[fold != k]
         tails = fit_tails(others, [probability])
         known = others.females >= 0
-        temperature = fit_temperature(others.gender_logits[known], others.females[known]) if known.any() else 1.0
-        answers = apply(Calibration(probability, temperature, AGES, (probability,), tails), held[fold == k])
+        fitted = fit_temperature(others.gender_logits[known], others.females[known]) if enough else temperature
+        answers = apply(Calibration(probability, fitted, AGES, (probability,), tails), held[fold == k])
         low[fold == k], high[fold == k], p_female[fold == k] = answers.age_low, answers.age_high, answers.p_female
     return Calibrated(low, high, p_female)

@@ -1,5 +1,6 @@
 """The page of an evaluation."""
 
+import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -84,11 +85,15 @@ def _bands(
     ]
     if not rows:
         return ""
-    return section(heading, text, dots(rows, form(metric), line=line, zone=zone, limits=_limits(metric)))
+    return section(heading, text, dots(rows, form(metric), line=line, zone=zone, limits=_limits(metric, rows, zone)))
 
 
-def _limits(metric: str) -> tuple[float, float] | None:
-    return {"interval_coverage": (0.6, 1.0), "gender_answered": (0.0, 1.0)}.get(metric)
+def _limits(metric: str, rows: Sequence[Row], zone: tuple[float, float] | None) -> tuple[float, float] | None:
+    """The ends of a share's axis: for coverage from 60 %, or from where the lowest of what is drawn lies."""
+    if metric == "interval_coverage":
+        lowest = min([row.value.low for row in rows] + [zone[0] if zone else 1.0])
+        return min(0.6, math.floor(10 * lowest) / 10), 1.0
+    return (0.0, 1.0) if metric == "gender_answered" else None
 
 
 def _diagonal(heading: str, text: str, points: Sequence[Point], x_name: str, y_name: str, least: float) -> str:

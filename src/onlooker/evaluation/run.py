@@ -33,7 +33,7 @@ def evaluate(analyzer: Analyzer, faces: Sequence[LabelledFace], progress: Progre
     labels: list[LabelledFace] = []
     read: list[Faces] = []
     missed: list[tuple[str, str]] = []
-    stream = analyzer.stream((face.path.name, face.path) for face in faces)
+    stream = analyzer.stream((face.name, face.path) for face in faces)
     for done, (face, analysis) in enumerate(zip(faces, stream, strict=True), start=1):
         progress(done)
         if analysis.error or not len(analysis.faces):
@@ -68,7 +68,7 @@ def answers_of(labels: Sequence[LabelledFace], read: Sequence[Faces]) -> Answers
         p_female=column("p_female"),
         named=np.array([genders[face.gender[0]] for face in read], dtype=np.int8),
         distribution=np.concatenate([face.age_distribution for face in read]),
-        files=np.array([label.path.name for label in labels]),
+        files=np.array([label.name for label in labels]),
         groups={name: np.array([label.groups.get(name, "") for label in labels]) for name in names},
     )
 

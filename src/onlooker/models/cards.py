@@ -102,7 +102,7 @@ def builtin_cards() -> list[ModelCard]:
 def find_card(given: Path | str) -> ModelCard:
     """A card by the path of its file, or one of the package's by its name. Raises ``ModelError`` for neither."""
     path = Path(given)
-    return ModelCard.load(path) if path.suffix or path.exists() else builtin_card(str(given))
+    return ModelCard.load(path) if path.suffix or path.is_file() else builtin_card(str(given))
 
 
 def builtin_card(name: str) -> ModelCard:

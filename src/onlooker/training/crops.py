@@ -80,56 +80,56 @@ def gather(
 
     A picture is taken for a face crop, as UTKFace's, unless it is among ``photographs``: there the face is found first.
     """
-    paths = [face.path for face in faces]
-    crops, problems = build_crops(paths, sheet, target, photographs=photographs, workers=workers, progress=progress)
-    bad = {problem.split(": ")[0] for problem in problems}
-    kept = [i for i, face in enumerate(faces) if face.path.name not in bad]
-    chosen = crops if not bad else crops[np.array(kept, dtype=np.intp)]
+    crops, failed = build_crops(faces, sheet, target, photographs=photographs, workers=workers, progress=progress)
+    kept = [i for i in range(len(faces)) if i not in failed]
+    chosen = crops if not failed else crops[np.array(kept, dtype=np.intp)]
+    problems = [f"{faces[i].name}: {why}" for i, why in sorted(failed.items())]
     return Examples.of(chosen, [faces[i] for i in kept]), kept, problems
 
 
 def build_crops(
-    paths: Sequence[Path],
+    faces: Sequence[LabelledFace],
     sheet: Sheet,
     target: Path,
     *,
     photographs: frozenset[Path] = frozenset(),
     workers: int = 2,
     progress: Progress = silent,
-) -> tuple[NDArray[np.uint8], list[str]]:
-    """Crops ``(N, size, size, 3)`` of the pictures, as a file that is mapped rather than read, and a sentence for each
-    picture that failed (its crop stays black).
+) -> tuple[NDArray[np.uint8], dict[int, str]]:
+    """Crops ``(N, size, size, 3)`` of the faces, as a file that is mapped rather than read, and why, by its index, for
+    each that failed (its crop stays black).
 
     A file that is already there is taken where it was made from the same list; a half-made one is made anew.
     """
     size, margin, detector = sheet.size, sheet.margin, sheet.detector
-    files = [f"{path.name} found" if path in photographs else path.name for path in paths]
+    files = [f"{face.name} found" if face.path in photographs else face.name for face in faces]
     stamp = {"size": size, "margin": margin, "detector": detector.name, "files": files}
     index = target.with_suffix(".json")
     if target.exists() and index.exists():
         known = json.loads(index.read_text(encoding="utf-8"))
-        if known["stamp"] == stamp:
-            return np.load(target, mmap_mode="r"), known["problems"]
+        if known["stamp"] == stamp and "failed" in known:
+            return np.load(target, mmap_mode="r"), {int(i): why for i, why in known["failed"].items()}
     index.unlink(missing_ok=True)
-    crops = np.lib.format.open_memmap(target, mode="w+", dtype=np.uint8, shape=(len(paths), size, size, 3))
-    problems: list[str] = []
+    crops = np.lib.format.open_memmap(target, mode="w+", dtype=np.uint8, shape=(len(faces), size, size, 3))
+    failed: dict[int, str] = {}
 
     def make(i: int) -> None:
+        path = faces[i].path
         try:
-            picture = Picture.open(paths[i])
+            picture = Picture.open(path)
             pixels = picture.decode()
-            frame = found_frame(picture, detector) if paths[i] in photographs else face_frame(pixels, detector)
+            frame = found_frame(picture, detector) if path in photographs else face_frame(pixels, detector)
         except PictureError as error:
-            problems.append(f"{paths[i].name}: {error}")
+            failed[i] = str(error)
             return
         if frame is None:
-            problems.append(f"{paths[i].name}: no face was found")
+            failed[i] = "no face was found"
         else:
             crops[i] = cut(pixels, frame, size, margin=margin)
 
     with ThreadPoolExecutor(workers) as pool:
-        for done, _ in enumerate(pool.map(make, range(len(paths))), start=1):
+        for done, _ in enumerate(pool.map(make, range(len(faces))), start=1):
             progress(done)
     crops.flush()
-    index.write_text(json.dumps({"stamp": stamp, "problems": sorted(problems)}), encoding="utf-8")
-    return np.load(target, mmap_mode="r"), sorted(problems)
+    index.write_text(json.dumps({"stamp": stamp, "failed": failed}), encoding="utf-8")
+    return np.load(target, mmap_mode="r"), failed

@@ -137,40 +137,45 @@ def _refitted(data: TrainingData) -> TrainingData:
 
 def _opinions(path: Path, faces: Sequence[LabelledFace]) -> list[LabelledFace]:
     """Another system's labels of ``faces``; one that says nothing where it has none."""
-    said = {face.path.name: face for face in labelled.read(path).faces}
+    said = {face.name: face for face in labelled.read(path).faces}
     silence = LabelledFace(path, 0.0, labelled.MAX_AGE)
-    answers = [said.get(face.path.name, silence) for face in faces]
+    answers = [said.get(face.name, silence) for face in faces]
     if all(answer is silence for answer in answers):
         raise InputError(f"{path}: names none of the files that are learnt from; its column file must hold their names")
     return answers
 
 
 def prepare(data: Path, run: Path, split: Path | None, count: Counter) -> TrainingData:
-    """Labelled faces by part. Without a ``split`` file one is made, kept in the run, and used again when it goes on."""
+    """Labelled faces by part. The ``split`` is kept in the run; without one it is made, and used again when the run
+    goes on. Raises ``InputError`` where a run that goes on was begun with another."""
     read = labelled.read(data)
+    problems = list(read.problems)
     own = run / "split.csv"
+    begun = read_split(own) if own.exists() and (run / "last.pt").exists() else None
     if split is not None:
         rows = read_split(split)
-    elif own.exists():
-        rows = read_split(own)
+        if begun is not None and set(begun) != set(rows):
+            raise InputError(f"{run} was begun with another split ({own}); name that one, or another folder")
+    elif begun is not None:
+        rows = begun
     else:
-        rows = build_split(read.faces, progress=lambda done: count("looking for duplicates", done, len(read.faces)))
-    if not own.exists():
-        write_split(own, rows)
+        looked = partial(_told, count, "looking for duplicates", len(read.faces))
+        rows = build_split(read.faces, progress=looked, left_out=problems.append)
+    told = len(problems) > len(read.problems)
     part_of = {row.file: row.part for row in rows}
     parts: dict[str, list[LabelledFace]] = {part: [] for part in PARTS}
-    problems = list(read.problems)
     for face in read.faces:
-        part = part_of.get(face.path.name)
+        part = part_of.get(face.name)
         if part in parts:
             parts[part].append(face)
-        else:
-            problems.append(f"{face.path.name}: not in the split")
+        elif not told:
+            problems.append(f"{face.name}: not in the split")
     if empty := [part for part, faces in parts.items() if not faces]:
         raise DatasetError(
             f"the {empty[0]} part is empty ({len(read.faces)} labelled faces were read from {data}); "
             "check that the split belongs to this data, or label more pictures"
         )
+    write_split(own, rows)
     return TrainingData(parts, problems)
 
 
