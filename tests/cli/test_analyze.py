@@ -114,7 +114,7 @@ def broken(tmp_path: Path, portrait: Path) -> dict[str, str]:
         "empty.jpg": "the file is empty (0 bytes)",
         "text.jpg": "not a picture in a known format",
         "cut.jpg": "truncated beyond use",
-        "folder": "not a regular file; name a picture or a folder of pictures",
+        "folder": "a folder, and no picture is known in it; name a picture",
     }
 
 
@@ -194,6 +194,38 @@ def test_annotated_pictures_mirror_the_folder(run: Run, album: Path, portrait: P
         assert (after.format, after.size) == ("JPEG", before.size)
         change = np.abs(np.asarray(before, np.int16) - np.asarray(after.convert("RGB"), np.int16)).max(axis=2)
         assert 0.01 < (change > 40).mean() < 0.3, "the marks are neither absent nor all over"
+
+
+def test_a_run_that_goes_on_marks_no_picture_over_another(run: Run, samples: Path) -> None:
+    for folder, name in (("a", "group.jpg"), ("b", "grace_hopper.jpg")):
+        Path(folder).mkdir()
+        (Path(folder) / "x.jpg").write_bytes((samples / name).read_bytes())
+    run("analyze", "a", "--annotate", "marked", "--output", "o.jsonl", "--format", "jsonl")
+    first = Path("marked/x.jpg.annotated.jpg").read_bytes()
+    run("analyze", "a", "b", "--annotate", "marked", "--output", "o.jsonl", "--format", "jsonl")
+    assert sorted(p.name for p in Path("marked").iterdir()) == ["x.jpg.2.annotated.jpg", "x.jpg.annotated.jpg"]
+    assert Path("marked/x.jpg.annotated.jpg").read_bytes() == first
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+def test_every_picture_of_standard_input_is_read_into_an_output_that_goes_on(
+    run: Run, samples: Path, kind: str
+) -> None:
+    rows = []
+    for name in ("group.jpg", "grace_hopper.jpg", "group.jpg"):
+        run("analyze", "-", "--format", kind, "--output", "out", stdin=(samples / name).read_bytes())
+        rows.append(len(Path("out").read_text(encoding="utf-8").splitlines()))
+    assert rows == ([1, 2, 3] if kind == "jsonl" else [6, 7, 12])
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+def test_what_could_not_be_read_before_is_not_forgotten_when_it_goes_on(run: Run, portrait: Path, kind: str) -> None:
+    Path("a.jpg").write_text("no picture", encoding="utf-8")
+    options = ("analyze", "a.jpg", portrait, "--format", kind, "--output", "out")
+    assert run(*options).code == 2
+    again = run(*options)
+    assert again.code == 2
+    assert "1 picture in out could not be read before; to try again, take those lines out" in again.err
 
 
 def test_one_picture_named_twice_is_annotated(run: Run, portrait: Path) -> None:

@@ -121,3 +121,30 @@ def test_an_error_is_a_sentence_and_an_exit_code_and_no_traceback(
     assert found.out == ""
     assert "Traceback" not in found.err
     assert len(found.err.splitlines()) <= 4
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk without room")
+@pytest.mark.parametrize("command", ["models", "analyze no.jpg"])
+def test_an_output_without_room_is_one_sentence(command: str, tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "onlooker.cli.main", *command.split()],
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert "No space left on device; check the path, its rights and the room there" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(run: Run) -> None:
+    Path("file").touch()
+    Path("faces").mkdir()
+    Path("faces/30_1_2_20170101000000000.jpg").touch()
+    done = run("train", "faces", "--output", "file/run")
+    assert done.code == 2
+    assert done.err.startswith("onlooker: file/run: Not a directory")

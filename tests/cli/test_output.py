@@ -47,7 +47,7 @@ ANSWERS = [
 def write(kind: str, path: Path, answers: Sequence[Analysis]) -> list[str]:
     """Write those that the file does not hold yet, as the command does; the sources that were written."""
     with open_output(kind, path) as (writer, already):
-        todo = [a for a in answers if a.source.encode("utf-8", "backslashreplace").decode() not in already]
+        todo = [a for a in answers if a.source.encode("utf-8", "backslashreplace").decode() not in already.done]
         for answer in todo:
             writer.write(answer)
     return [a.source for a in todo]

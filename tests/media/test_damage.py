@@ -86,7 +86,7 @@ def test_a_missing_file_is_named_as_such(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_no_picture(tmp_path: Path) -> None:
-    with pytest.raises(PictureError, match="not a regular file"):
+    with pytest.raises(PictureError, match="a folder, and no picture is known in it"):
         Picture.open(tmp_path)
 
 

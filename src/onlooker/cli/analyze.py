@@ -66,10 +66,14 @@ def command(
     started = time.monotonic()
     pictures = faces = failed = 0
     marked: dict[Path, str] = {}
-    with open_output(kind, output) as (writer, already):
+    with open_output(kind, output) as (writer, held):
         named = list(expand(paths))
-        items = [(name, source) for name, source in named if as_written(name) not in already]
+        if annotate:  # a place for each, those done before among them: whose is which must not depend on where it ended
+            for name, _ in named:
+                free_path(annotated_path(name, paths, annotate), name, marked)
+        items = [(name, source) for name, source in named if as_written(name) not in held.done]
         skipped = len(named) - len(items)
+        before = sum(as_written(name) in held.failed for name, _ in named)
         inputs = {name: source for name, source in reversed(items) if annotate and not isinstance(source, str)}
         shown = output is not None or not sys.stdout.isatty()
         with progress("analyzing", len(items), shown=shown) as step:
@@ -90,8 +94,15 @@ def command(
     click.echo(report, err=True)
     if annotate and pictures > failed:
         click.echo(f"annotated pictures lie in {annotate}", err=True)
+    if before:
+        click.echo(
+            f"onlooker: {_count(before, 'picture')} in {output} could not be read before; to try again, take those "
+            "lines out",
+            err=True,
+        )
     if failed:
         click.echo(f"onlooker: {failed} of {_count(pictures, 'picture')} could not be read; see their lines", err=True)
+    if failed or before:
         raise click.exceptions.Exit(2)
 
 

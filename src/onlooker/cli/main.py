@@ -97,6 +97,16 @@ def main() -> None:
     except OnlookerError as error:
         click.echo(f"onlooker: {error}", err=True)
         code = error.exit_code
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        click.echo(
+            f"onlooker: {place}{error.strerror or error}; check the path, its rights and the room there", err=True
+        )
+        code = 2
+        try:
+            sys.stdout.flush()
+        except OSError:  # it is standard output that has no room: at the end it would complain once more
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (KeyboardInterrupt, click.Abort):
         click.echo("onlooker: interrupted", err=True)
         code = 130

@@ -4,14 +4,14 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
-from typing import Protocol, TextIO
+from typing import NamedTuple, Protocol, TextIO
 
 from onlooker.analyzer import Analysis
-from onlooker.cli.sources import BUCKET, split_address
+from onlooker.cli.sources import BUCKET, STANDARD_INPUT, split_address
 from onlooker.core.errors import InputError, ObjectMissing, StorageError
 from onlooker.core.faces import Face
 from onlooker.jobs.objects import ObjectStore
@@ -125,8 +125,15 @@ def _whole(stream: TextIO, text: str) -> None:
     stream.flush()
 
 
-Opened = tuple[Writer, frozenset[str]]
-"""A writer, and the pictures that what it continues holds already."""
+class Held(NamedTuple):
+    """The pictures that an output which is continued holds already, and those of them that could not be read."""
+
+    done: frozenset[str] = frozenset()
+    failed: frozenset[str] = frozenset()
+
+
+Opened = tuple[Writer, Held]
+"""A writer, and what it continues holds already."""
 
 
 @contextmanager
@@ -140,7 +147,7 @@ def open_output(kind: str, target: str | Path | None) -> Iterator[Opened]:
     if target is None:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-        yield _writer(kind, sys.stdout, fresh=True), frozenset()
+        yield _writer(kind, sys.stdout, fresh=True), Held()
         return
     remote = str(target).startswith(BUCKET)
     with _in_bucket(kind, str(target)) if remote else _in_file(kind, Path(target), str(target)) as opened:
@@ -150,7 +157,7 @@ def open_output(kind: str, target: str | Path | None) -> Iterator[Opened]:
 @contextmanager
 def _in_file(kind: str, path: Path, shown: str) -> Iterator[Opened]:
     try:
-        done, keep, again = _already(kind, path, shown)
+        held, keep, again = _already(kind, path, shown)
         stream = path.open("r+" if keep else "w", encoding="utf-8", errors="backslashreplace", newline="")
     except OSError as error:
         raise InputError(f"{shown}: cannot be written ({error.strerror}); name another --output file") from None
@@ -158,7 +165,7 @@ def _in_file(kind: str, path: Path, shown: str) -> Iterator[Opened]:
         if keep:
             stream.seek(keep)
             stream.truncate()
-        yield _writer(kind, stream, fresh=not keep, again=again), done
+        yield _writer(kind, stream, fresh=not keep, again=again), held
 
 
 @contextmanager
@@ -195,33 +202,42 @@ def _writer(kind: str, stream: TextIO, *, fresh: bool, again: tuple[str, int] | 
     return Csv(stream, header=fresh, again=again) if kind == "csv" else Table(stream)
 
 
-def _already(kind: str, path: Path, shown: str) -> tuple[frozenset[str], int, tuple[str, int] | None]:
-    """The pictures a file surely holds whole, the bytes of it to keep, and ``again`` as ``Csv`` takes it."""
+def _already(kind: str, path: Path, shown: str) -> tuple[Held, int, tuple[str, int] | None]:
+    """What a file surely holds whole, the bytes of it to keep, and ``again`` as ``Csv`` takes it."""
     if kind == "table" or not path.exists() or path.stat().st_size == 0:
-        return frozenset(), 0, None
-    held = path.read_bytes()
-    whole = held[: held.rfind(b"\n") + 1]
+        return Held(), 0, None
+    bare = path.read_bytes()
+    whole = bare[: bare.rfind(b"\n") + 1]
     begin = b'{"source": ' if kind == "jsonl" else ",".join(CSV_COLUMNS).encode() + b"\n"
     other = InputError(f"{shown}: exists and is no {kind} output of `onlooker analyze`; name another --output file")
-    if held[: len(begin)] != begin[: len(held)]:
+    if bare[: len(begin)] != begin[: len(bare)]:
         raise other
     try:
         text = whole.decode("utf-8")
         if kind == "jsonl":
-            done = frozenset(as_written(json.loads(line)["source"]) for line in text.split("\n")[:-1])
-            return done, len(whole), None
+            lines = [json.loads(line) for line in text.split("\n")[:-1]]
+            done = [(as_written(line["source"]), line.get("error")) for line in lines]
+            return _held(done), len(whole), None
         rows = list(csv.reader(io.StringIO(text, newline="")))
     except (ValueError, KeyError, TypeError, AttributeError, csv.Error):
         raise other from None
     if len(rows) < 2:
-        return frozenset(), 0, None
+        return Held(), 0, None
     if any(len(row) != len(CSV_COLUMNS) for row in rows) or _as_csv(rows) != whole:
         raise other
     # A picture is written in one go, but a stop may still cut its rows short: the last one is done again.
     last, first = rows[-1][0], len(rows) - 1
+    if last == STANDARD_INPUT:  # it cannot be read again
+        return _held((row[0], row[-1]) for row in rows[1:]), len(whole), None
     while first > 1 and rows[first - 1][0] == last:
         first -= 1
-    return frozenset(row[0] for row in rows[1:first]), len(whole), (last, len(_as_csv(rows[:first])))
+    return _held((row[0], row[-1]) for row in rows[1:first]), len(whole), (last, len(_as_csv(rows[:first])))
+
+
+def _held(rows: Iterable[tuple[str, str | None]]) -> Held:
+    """By the source and the error of each row. What came from standard input has no name to be known by."""
+    known = [(source, error) for source, error in rows if source != STANDARD_INPUT]
+    return Held(frozenset(source for source, _ in known), frozenset(source for source, error in known if error))
 
 
 def _as_csv(rows: list[list[str]]) -> bytes:

@@ -15,6 +15,9 @@ from onlooker.media.images import SUFFIXES
 BUCKET = "s3://"
 """What an address begins with that is no path: ``s3://bucket/key``."""
 
+STANDARD_INPUT = "-"
+"""The path, and the name, of a picture that comes on standard input."""
+
 AHEAD = 4
 """Pictures that are fetched from a bucket before their turn."""
 
@@ -43,8 +46,8 @@ def expand(paths: Sequence[str]) -> Iterator[Item]:
     itself, for the same reason. Raises ``StorageError`` where a bucket cannot be looked at.
     """
     for path in paths:
-        if path == "-":
-            yield "-", sys.stdin.buffer.read()
+        if path == STANDARD_INPUT:
+            yield STANDARD_INPUT, sys.stdin.buffer.read()
         elif path.startswith(BUCKET):
             yield from in_bucket(path)
         elif Path(path).is_dir():
@@ -122,9 +125,9 @@ def annotated_path(source: str, roots: Sequence[str], folder: Path) -> Path:
     """Where the annotated picture of a source goes: below ``folder``, in its place below the root it came from."""
     if source.startswith(BUCKET):
         return _annotated_key(source, roots, folder)
-    name = Path("stdin" if source == "-" else source)
+    name = Path("stdin" if source == STANDARD_INPUT else source)
     for root in roots:
-        if root != "-" and Path(root).is_dir() and name.is_relative_to(root):
+        if root != STANDARD_INPUT and Path(root).is_dir() and name.is_relative_to(root):
             name = name.relative_to(root)
             break
     else:

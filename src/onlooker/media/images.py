@@ -209,8 +209,10 @@ def _read_file(path: Path) -> bytes:
     try:
         if not path.exists():
             raise PictureError("no such file; check the path")
+        if path.is_dir():
+            raise PictureError("a folder, and no picture is known in it; name a picture")
         if not path.is_file():
-            raise PictureError("not a regular file; name a picture or a folder of pictures")
+            raise PictureError("not a regular file; name a picture")
         if path.stat().st_size > MAX_BYTES:
             raise PictureError(f"the file is over {MAX_BYTES // 2**20} MB; make the picture smaller first")
         return path.read_bytes()
