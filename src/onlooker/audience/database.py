@@ -17,6 +17,10 @@ Row = tuple[Any, ...]
 PATIENCE_S = 30
 """Seconds that a writer waits for another."""
 
+_DEAD_AFTER: dict[str, Any] = {"tcp_user_timeout": 10_000, "keepalives_idle": 10, "keepalives_interval": 5}
+"""libpq's options, in milliseconds, seconds and seconds, that give up a PostgreSQL whose machine or network is gone
+within some 15 seconds, where Linux takes a quarter of an hour to send and two hours to wait for an answer."""
+
 _LOCK = 0x6F6E6C6F6F6B6572 & 0x7FFFFFFFFFFFFFFF
 """The advisory lock that PostgreSQL's exclusive transactions take."""
 
@@ -197,7 +201,7 @@ class _Postgres:
     def _connection(self) -> Any:
         connection = getattr(self._threads, "connection", None)
         if connection is None or connection.closed:
-            connection = self._psycopg.connect(self._url, autocommit=True, connect_timeout=5)
+            connection = self._psycopg.connect(self._url, autocommit=True, connect_timeout=5, **_DEAD_AFTER)
             self._threads.connection = connection
         return connection
 

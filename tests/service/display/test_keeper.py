@@ -103,6 +103,52 @@ def test_a_picture_is_sent_only_while_somebody_looks_and_nothing_while_paused(tm
     with_camera(tmp_path, work)
 
 
+@pytest.mark.parametrize("how", ["crash", "freeze", "lost"])
+def test_what_befalls_it_in_a_pause_leaves_it_paused_and_it_looks_again(tmp_path: Path, how: str) -> None:
+    async def work(camera: Camera, script: Script, _: list[Present]) -> None:
+        camera.look(False)
+        script.sees(do=how)
+        await until(lambda: camera.restarts or "nothing came for 3 seconds" in camera.text)
+        assert (camera.looks, camera.state, camera.sees) == (False, "paused", False)
+        script.sees()
+        for _again in range(2):
+            camera.look(True)
+            await until(lambda: camera.sees)
+            camera.look(False)
+            assert camera.state == "paused"
+            await until(lambda: not script.told()[-1]["look"])
+
+    with_camera(tmp_path, work, silent=2.0)
+
+
+def test_a_source_that_is_back_within_a_pause_is_not_lost_after_it_and_one_that_is_not_is() -> None:
+    async def main() -> None:
+        camera = Camera(Task("0"), print)
+        camera.look(False)
+        for kind in ("lost", "failed", "ended"):
+            camera._take(Source(kind, "camera 0: gone"), b"")
+            assert (camera.state, camera.text) == ("paused", "looking is paused; camera 0: gone")
+            camera.look(True)
+            assert (camera.state, camera.text) == ("ended" if kind == "ended" else "lost", "camera 0: gone")
+            camera.look(False)
+            camera._take(Source("back", "camera 0: is back"), b"")
+            assert (camera.state, camera.text) == ("paused", "looking is paused")
+            camera.look(True)
+            assert camera.state == "starting"
+            camera.look(False)
+
+    asyncio.run(main())
+
+
+def test_a_camera_that_is_switched_off_is_off_after_a_pause_too() -> None:
+    camera = Camera(Task("0"), print)
+    states = []
+    for wanted in (False, True):
+        camera.look(wanted)
+        states.append(camera.state)
+    assert states == ["paused", "off"]
+
+
 def test_a_source_that_is_refused_is_named_and_the_process_ends_in_order(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,7 +12,7 @@ from onlooker.audience.records import Play as Kept
 from onlooker.service.display.content import Content
 from onlooker.service.display.messages import Face, Present
 from onlooker.service.display.plays import Going, Reported
-from onlooker.service.display.screen import Clock, Screen, facts_of
+from onlooker.service.display.screen import GOES_ON_FOR, Clock, Screen, facts_of
 from onlooker.settings import Display
 from tests.service.display.scripted_camera import face
 from tests.service.display.stage import BROKEN, campaign
@@ -149,6 +149,31 @@ def test_without_counting_no_visit_and_no_exposure_comes_out(tmp_path: Path) -> 
             assert play.dwell_s == pytest.approx(2.0, abs=0.15)
         else:
             assert (play.watchers, play.dwell_s, play.attention_s) == (None, None, None)
+
+
+def test_a_play_has_no_audience_once_it_is_over_and_nothing_follows(tmp_path: Path) -> None:
+    """The page was closed for the night."""
+    w = world(tmp_path)
+    w.next()
+    for step in range(6000):
+        w.see(face(f"passer-{step // 100}", 30))
+    [play] = w.screen.reported([reported("play-0001", "red", START)])
+    assert play.dwell_s == pytest.approx(2.0 + GOES_ON_FOR, abs=0.2)
+    assert play.watchers == 2
+    # Whatever plays in the morning has its own.
+    w.next()
+    w.see(face("early", 30))
+    [play] = w.screen.reported([reported("play-0002", "green", START)])
+    assert play.faces_present == 1
+
+
+def test_a_play_that_a_reload_held_up_keeps_its_audience_to_its_late_end(tmp_path: Path) -> None:
+    w = world(tmp_path)
+    w.next()
+    for _ in range(160):
+        w.see(face("a", 30))
+    [play] = w.screen.reported([reported("play-0001", "red", START)])
+    assert play.dwell_s == pytest.approx(16.0, abs=0.15)
 
 
 def test_a_pause_forgets_who_is_there_and_ends_by_the_steady_clock(tmp_path: Path) -> None:

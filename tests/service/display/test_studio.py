@@ -1,6 +1,10 @@
 """What goes on between requests: visits and lessons to the ledger, whatever becomes of it."""
 
 import asyncio
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +15,14 @@ from onlooker.audience.ledger import BATCH_LIFE, Ledger
 from onlooker.audience.records import Learned
 from onlooker.audience.visits import Visit
 from onlooker.core.errors import StorageError
+from onlooker.service.display import studio as module
+from onlooker.service.display.keeper import Camera
+from onlooker.service.display.messages import Present, Task
+from onlooker.service.display.screen import Clock
 from onlooker.signage.learning import Learner
+from tests.service.display import scripted_camera
+from tests.service.display.scripted_camera import face
+from tests.service.display.stage import Camera as Script
 from tests.service.display.test_pages import make_studio
 
 AGES = [("female", "25-34"), ("male", "25-34")]
@@ -20,6 +31,20 @@ AGES = [("female", "25-34"), ("male", "25-34")]
 def visit(number: int) -> Visit:
     now = datetime.now(UTC)
     return Visit(f"{number}", now, now, 5.0, 3.0, 1, shares={AGES[0]: 0.75, AGES[1]: 0.25})
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def ended(running: "asyncio.Task[None]") -> None:
+    """Cancel it; nothing that it began is left."""
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert running.cancelled()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 def counted(ledger: Ledger) -> dict[Any, float]:
@@ -117,4 +142,129 @@ def test_what_is_old_leaves_the_ledger_as_soon_as_the_screen_starts(
     asyncio.run(main())
     assert len(asked) == 1
     assert studio.ledger.add_visits("screen-1", [], batch="old")  # its name is forgotten
+    studio.ledger.close()
+
+
+# The camera, whatever becomes of the ledger ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("call", ["expire", "totals"])
+def test_a_ledger_that_hangs_holds_up_neither_the_end_of_an_advert_for_adults_nor_the_campaigns_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    studio = make_studio(tmp_path)
+    screen, asked, answers = studio.screen, threading.Event(), threading.Event()
+    refreshed: list[bool] = []
+
+    def hangs(*_: Any) -> tuple[float, float]:
+        asked.set()
+        answers.wait(60)
+        return 0.0, 0.0
+
+    monkeypatch.setattr(studio.ledger, call, hangs)
+    monkeypatch.setattr(module, "FILES_EVERY", 0.0)
+    monkeypatch.setattr(screen.content, "refresh", lambda: refreshed.append(asked.is_set()))
+
+    async def main() -> None:
+        pages: asyncio.Queue[tuple[str, Any]] = asyncio.Queue(64)
+        screen.told.listeners.add(pages)
+        running = asyncio.create_task(studio.run())
+        try:
+            await until(asked.is_set)
+            # A word of a camera that is not there any more.
+            screen.see(Present(0.0, 1280, 720, 20.0, [face("a", 82.0)]))
+            assert screen.decide("play-0001", ends_in=0.0).decision.advert.id == "cider"
+            kind, told = await asyncio.wait_for(pages.get(), 30)
+            assert (kind, told["play"]) == ("stop", "play-0001")
+            await until(lambda: True in refreshed)
+            assert not answers.is_set()
+            await ended(running)
+        finally:
+            answers.set()
+
+    asyncio.run(main())
+    studio.ledger.close()
+
+
+def test_what_goes_wrong_beside_the_ledger_ends_all_of_it_and_is_told_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio = make_studio(tmp_path)
+
+    def broken() -> bool:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(studio.screen.content, "refresh", broken)
+
+    async def main() -> None:
+        with pytest.raises(ZeroDivisionError):
+            await studio.run()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(main())
+    studio.ledger.close()
+
+
+@pytest.mark.parametrize("how", ["crash", "freeze", "lost"])
+def test_after_a_pause_in_which_the_camera_was_lost_it_looks_again_and_after_the_next_one(
+    tmp_path: Path, how: str
+) -> None:
+    studio = make_studio(tmp_path)
+    screen, time = studio.screen, 0.0
+    start = datetime(2026, 3, 2, 10, tzinfo=UTC)
+    screen.clock = Clock(lambda: start + timedelta(seconds=time), lambda: time)
+    script = Script(tmp_path / "script.json")
+    script.sees({"id": "a", "age": 30.0})
+    command = (sys.executable, str(scripted_camera.__file__), str(script.script))
+    studio.camera = camera = Camera(Task("0"), screen.see, silent=2.0, command=command)
+
+    async def main() -> None:
+        nonlocal time
+        running = asyncio.create_task(studio.run())
+        camera.start()
+        try:
+            await until(lambda: screen.seen)
+            for befalls in (how, "nothing"):
+                studio.pause()
+                if befalls != "nothing":
+                    script.sees(do=befalls)
+                    await until(lambda: camera.restarts or "nothing came" in camera.text)
+                assert (screen.seen, camera.state) == (None, "paused")
+                script.sees({"id": "b", "age": 30.0})
+                time += studio.settings.pause_minutes * 60
+                await until(lambda: camera.sees and screen.seen and screen.seen.faces)
+                assert not screen.paused
+        finally:
+            await camera.stop()
+        await ended(running)
+
+    asyncio.run(main())
+    studio.ledger.close()
+
+
+# Today ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("now", "zone", "midnight"),
+    [
+        # Clocks go from 03:00 back to 02:00.
+        (datetime(2026, 10, 25, 1, 10, tzinfo=UTC), "Europe/Berlin", datetime(2026, 10, 24, 22, tzinfo=UTC)),
+        # From 01:00 back to 00:00: the day has two midnights.
+        (datetime(2026, 11, 1, 5, 10, tzinfo=UTC), "America/Havana", datetime(2026, 11, 1, 4, tzinfo=UTC)),
+    ],
+)
+def test_today_is_whole_in_the_hour_that_autumn_repeats(
+    tmp_path: Path, now: datetime, zone: str, midnight: datetime
+) -> None:
+    studio = make_studio(tmp_path, k=1)
+    file = studio.screen.content.path
+    file.write_text(f'timezone = "{zone}"\n{file.read_text()}')
+    assert studio.screen.content.refresh()
+    studio.screen.clock = Clock(lambda: now)
+    moments = [midnight - timedelta(minutes=5), midnight, now - timedelta(minutes=30), now]
+    studio.screen.visits.extend(replace(visit(n), arrived=at, departed=at) for n, at in enumerate(moments))
+    asyncio.run(studio.count())
+    assert studio.today is not None
+    assert studio.today.visits == 3
     studio.ledger.close()

@@ -58,9 +58,9 @@ class Camera:
         command: Sequence[str] = COMMAND,
     ) -> None:
         self.task, self._heard, self._silent, self._command = task, heard, silent, command
-        self.state: State = "off"
-        self.text = "the camera is switched off"
         self.restarts = 0
+        self._state: State = "off"  # a pause does not change it: what is lost meanwhile is lost afterwards too
+        self._text = "the camera is switched off"
         self._wanted = Wanted()
         self._running: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -75,6 +75,23 @@ class Camera:
         return self._running.pid if self._running else None
 
     @property
+    def looks(self) -> bool:
+        """Whether it is to look at all, whatever state it is in."""
+        return self._wanted.look
+
+    @property
+    def state(self) -> State:
+        """What it does now; while it is not to look, that it is paused and nothing else."""
+        return self._state if self.looks else "paused"
+
+    @property
+    def text(self) -> str:
+        """Its state in a sentence for the operator; of a pause, with what is wrong meanwhile."""
+        if self.looks:
+            return self._text
+        return f"looking is paused; {self._text}" if self._state in ("lost", "ended") else "looking is paused"
+
+    @property
     def sees(self) -> bool:
         """Whether what it said last is of now."""
         fresh = asyncio.get_running_loop().time() - self._seen < STALE
@@ -82,8 +99,7 @@ class Camera:
 
     def start(self) -> None:
         """Start the process; it is heard of when it sees something."""
-        if self._wanted.look:
-            self.state, self.text = "starting", "the camera is being opened"
+        self._state, self._text = "starting", "the camera is being opened"
         self._keeper = asyncio.create_task(self._keep())
 
     async def stop(self) -> None:
@@ -101,13 +117,11 @@ class Camera:
 
     def look(self, wanted: bool) -> None:
         """Have the camera look, or not look at all."""
-        if self._wanted.look == wanted:
+        if self.looks == wanted:
             return
         self._want(msgspec.structs.replace(self._wanted, look=wanted))
-        if not wanted:
-            self.state, self.text = "paused", "looking is paused"
-        elif self.state == "paused":
-            self.state, self.text = "starting", "looking begins again"
+        if self._state == "seeing":  # which it was before the pause
+            self._state, self._text = "starting", "looking begins again"
 
     async def pictures(self) -> AsyncIterator[bytes]:
         """JPEGs of what it sees, as long as somebody asks for the next; whoever is slow misses some."""
@@ -162,8 +176,8 @@ class Camera:
             if self._end.is_set():
                 return
             self.restarts += 1
-            if self.state != "paused" and not self._explained:
-                self.state, self.text = "lost", "the camera's process ended; it is started again"
+            if not self._explained:
+                self._state, self._text = "lost", "the camera's process ended; it is started again"
             log.error(json.dumps({"event": "camera lost", "pid": running.pid, "code": code, "again_in": pause}))
             pause = 0.1 if loop.time() - begun > 20 else min(LONGEST_PAUSE, pause * 2)
             with contextlib.suppress(TimeoutError):
@@ -190,7 +204,7 @@ class Camera:
     def _give_up(self, running: asyncio.subprocess.Process, why: str) -> None:
         log.error(json.dumps({"event": "camera ended", "pid": running.pid, "why": why}))
         self._explained = True
-        self.state, self.text = "lost", f"the camera's process {why}; it is started again"
+        self._state, self._text = "lost", f"the camera's process {why}; it is started again"
         with contextlib.suppress(ProcessLookupError):
             running.kill()
 
@@ -198,7 +212,7 @@ class Camera:
         if isinstance(message, Present):
             if not self._wanted.look:  # said before it heard that looking is paused
                 return
-            self.state, self.text = "seeing", "the camera sees"
+            self._state, self._text = "seeing", "the camera sees"
             self._seen = asyncio.get_running_loop().time()
             self._heard(message)
         elif isinstance(message, Picture):
@@ -208,12 +222,13 @@ class Camera:
         elif isinstance(message, Source):
             log.warning(json.dumps({"event": "camera", "kind": message.kind, "text": message.text}))
             if message.kind in ("lost", "failed", "refused"):
-                self.state, self.text = "lost", message.text
+                self._state, self._text = "lost", message.text
                 self._explained = message.kind == "refused"
             elif message.kind == "ended":
-                self.state, self.text = "ended", message.text
-            elif self.state != "paused":
-                self.text = message.text
+                self._state, self._text = "ended", message.text
+            else:
+                # In a pause nothing is seen that would say so.
+                self._state, self._text = "starting", message.text
 
 
 def _offer(viewer: asyncio.Queue[bytes | None], picture: bytes | None) -> None:

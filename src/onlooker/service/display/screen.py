@@ -35,6 +35,10 @@ KNOWN = 4000
 """Ids of plays that are remembered, so that one that is reported again is not taken for another: more than an hour
 has, with slots of a second."""
 
+GOES_ON_FOR = 15.0
+"""Seconds after the end of its slot for which a play still has an audience: the page that is loaded anew takes it up
+again within as many (main.js), and it ends so much later. After them nobody knows what is shown: the page is closed."""
+
 STOP_EVERY = 1.0
 
 ALONE_FOR = timedelta(hours=1)
@@ -60,6 +64,10 @@ class Slot:
     begins: float
     stopped: float = -math.inf
     exposure: Exposure = field(default_factory=Exposure)
+
+    def may_be_on(self, steady: float) -> bool:
+        """Whether it may still be on the screen, where no other has followed it."""
+        return steady <= self.begins + self.decision.slot_s + GOES_ON_FOR
 
 
 @dataclass(slots=True)
@@ -122,8 +130,9 @@ class Screen:
         self.seen = present
         here = [presence_of(face) for face in present.faces if face.here]
         self.visits.extend(self._visits.update(here, at=present.at, now=self.clock.now()))
-        if self.slot is not None and self.settings.counting:
-            self.slot.exposure.step({face.id: face.facing for face in present.faces}, elapsed)
+        slot = self.slot
+        if slot is not None and slot.may_be_on(steady) and self.settings.counting:
+            slot.exposure.step({face.id: face.facing for face in present.faces}, elapsed)
         self.stop_if_it_must()
 
     def lose_sight(self) -> None:

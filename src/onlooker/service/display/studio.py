@@ -7,7 +7,7 @@ import logging
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,18 @@ class Studio:
 
     async def run(self) -> None:
         """What goes on between requests, until cancelled."""
-        counted = files = expired = 0.0
+        # Two, for the ledger may hang: nobody in sight and an advert that must stop do not wait for it.
+        work = [asyncio.create_task(self._watch()), asyncio.create_task(self._keep_counts())]
+        try:
+            await asyncio.gather(*work)
+        finally:
+            for each in work:
+                each.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        """Watch over the camera and the campaign's files; nothing here waits for the ledger."""
+        files = 0.0
         loop = asyncio.get_running_loop()
         while True:
             self._watch_camera()
@@ -79,6 +90,14 @@ class Studio:
                 files = now + FILES_EVERY
                 if self.screen.content.refresh():
                     self.screen.renewed()
+            await asyncio.sleep(TICK)
+
+    async def _keep_counts(self) -> None:
+        """Bring to the ledger what is new, and have what is old leave it."""
+        counted = expired = 0.0
+        loop = asyncio.get_running_loop()
+        while True:
+            now = loop.time()
             if now >= expired:
                 expired = now + EXPIRED_EVERY
                 await self.kept("ledger", self.ledger.expire, self.screen.clock.now())
@@ -104,8 +123,11 @@ class Studio:
         """Bring the visits that are over, and what was learned, to the ledger, and ask it for the day's counts."""
         await self._count_visits()
         await self._keep_lessons()
-        now = self.screen.clock.now().astimezone(self.screen.content.campaign.timezone)
-        since, until = now.replace(hour=0, minute=0, second=0, microsecond=0), now + timedelta(minutes=5)
+        now = self.screen.clock.now()
+        local = now.astimezone(self.screen.content.campaign.timezone)
+        since = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+        # On a wall clock a sum is ambiguous in the hour that autumn repeats.
+        until = now.astimezone(UTC) + timedelta(minutes=5)
         self.today = await self.kept("ledger", today, self.ledger, self.screen.id, since, until, self.settings.k)
 
     async def _count_visits(self) -> None:
@@ -177,7 +199,7 @@ class Studio:
     def _watch_camera(self) -> None:
         if self.screen.paused:
             return
-        if self.camera.state == "paused":
+        if not self.camera.looks:
             self.camera.look(True)
             self.screen.told.say("camera", self.screen.camera_word())
         if not self.camera.sees:

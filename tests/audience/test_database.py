@@ -1,0 +1,12 @@
+"""How a database is connected to."""
+
+from onlooker.audience.database import open_database
+from tests.audience.databases import Cluster
+
+
+def test_a_server_whose_network_is_gone_is_given_up_within_seconds(cluster: Cluster) -> None:
+    database = open_database(cluster.empty())
+    with database.transaction() as session:
+        told = session._cursor.connection.info.get_parameters()
+    database.close()
+    assert (told["tcp_user_timeout"], told["keepalives_idle"], told["keepalives_interval"]) == ("10000", "10", "5")
