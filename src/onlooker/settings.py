@@ -36,7 +36,7 @@ class Serve(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
     tasks       "send" where the website sends a task for each picture, "events" where the bucket's own events do
     lease       seconds that a task is hidden from other workers; renewed while it is worked on
     keep_hours  how long answers, and pictures that are kept, lie
-    secret      makes ids and page passes that hold on all servers of one website; by default made at each start
+    secret      makes ids and passes that hold on all servers of a website; else the folder's own, or one a start
     website     whether the page is served; the API alone without
     proxies     addresses of proxies whose X-Forwarded-For is believed, "*" for all
     """

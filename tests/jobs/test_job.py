@@ -1,19 +1,24 @@
 """A job's life: taken in, found, repeated, deleted, expired."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from onlooker.analyzer import Analysis
 from onlooker.core.errors import ObjectMissing, StorageError
+from onlooker.core.faces import Faces
 from onlooker.jobs.folder import FolderStore
 from onlooker.jobs.job import (
     IdempotencyConflict,
     Job,
     JobOptions,
     Jobs,
+    Stored,
     Ticket,
     answer_key,
     expire,
@@ -25,6 +30,7 @@ from onlooker.jobs.job import (
 )
 from onlooker.jobs.objects import ObjectInfo
 from onlooker.jobs.sqlite import SqliteQueue
+from onlooker.jobs.worker import answer
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -77,6 +83,102 @@ def test_a_repeated_request_at_the_same_time_is_the_same_job(jobs: Jobs) -> None
         found = list(pool.map(lambda _: jobs.submit(b"p", "a", JobOptions(), idempotency="k").id, range(16)))
     assert len(set(found)) == 1
     assert [info.key for info in jobs.store.list("in/")] == [picture_key(found[0])]
+
+
+def work(jobs: Jobs, job: str, *, keep: timedelta = timedelta(hours=1)) -> str:
+    """Answer a job's picture as a worker does."""
+
+    def nobody(data: bytes, name: str, *_: object) -> Analysis:
+        del data
+        return Analysis(name, 4, 3, Faces.empty())
+
+    return answer(jobs.store, picture_key(job), nobody, keep=keep)
+
+
+@pytest.mark.parametrize("picture", [b"picture", b"another"])
+def test_a_key_whose_answer_has_expired_is_free_though_the_answer_still_lies(jobs: Jobs, picture: bytes) -> None:
+    first = jobs.submit(b"picture", "a", JobOptions(), idempotency="k").id
+    assert work(jobs, first, keep=timedelta(seconds=-1)) == "answered"
+    jobs.store.put(kept_key(first), b"kept")
+    assert jobs.find(first) is None
+    assert jobs.submit(picture, "a", JobOptions(), idempotency="k").id == first
+    assert jobs.store.head(kept_key(first)) is None
+    assert work(jobs, first) == "answered"
+    found = jobs.find(first)
+    assert found is not None
+    assert found.status == "done"
+    assert list(jobs.store.list("in/")) == []
+
+
+class Overtaken(FolderStore):
+    """A store at which somebody else is quicker: ``first`` happens right before the next object is put."""
+
+    first: Callable[[], object] | None = None
+
+    def put(self, key: str, data: bytes, **options: Any) -> bool:
+        first, self.first = self.first, None
+        if first is not None:
+            first()
+        return super().put(key, data, **options)
+
+
+@pytest.fixture
+def overtaken(tmp_path: Path) -> Overtaken:
+    return Overtaken(tmp_path / "pictures")
+
+
+def two_requests(overtaken: Overtaken, tmp_path: Path, picture: bytes) -> Jobs:
+    """Jobs whose next request is overtaken by another one of key ``k``, which is taken in and answered."""
+    jobs = Jobs(overtaken, SqliteQueue(tmp_path / "tasks.sqlite"))
+
+    def first() -> None:
+        assert work(jobs, jobs.submit(picture, "a", JobOptions(), idempotency="k").id) == "answered"
+        jobs.queue.acknowledge(jobs.queue.receive()[0])
+
+    overtaken.first = first
+    return jobs
+
+
+def test_a_request_that_is_overtaken_by_its_double_has_its_answer_and_leaves_no_picture(
+    overtaken: Overtaken, tmp_path: Path
+) -> None:
+    jobs = two_requests(overtaken, tmp_path, b"picture")
+    job = jobs.submit(b"picture", "a", JobOptions(), idempotency="k")
+    assert job.status == "done"
+    assert jobs.find(job.id) == job
+    assert list(jobs.store.list("in/")) == []
+    assert jobs.queue.depth() == (0, 0)
+
+
+def test_a_request_that_is_overtaken_by_one_of_another_picture_leaves_no_picture(
+    overtaken: Overtaken, tmp_path: Path
+) -> None:
+    jobs = two_requests(overtaken, tmp_path, b"another")
+    with pytest.raises(IdempotencyConflict, match="another picture"):
+        jobs.submit(b"picture", "a", JobOptions(), idempotency="k")
+    assert list(jobs.store.list("in/")) == []
+    assert [info.key[:4] for info in jobs.store.list()] == ["out/"]
+    assert jobs.queue.depth() == (0, 0)
+
+
+def test_a_repeated_request_leaves_the_picture_to_the_worker_that_is_at_it(
+    overtaken: Overtaken, tmp_path: Path
+) -> None:
+    """A worker whose picture is gone right after it wrote the answer takes the job for deleted, and its answer goes."""
+    jobs = Jobs(overtaken, SqliteQueue(tmp_path / "tasks.sqlite"))
+    job = jobs.submit(b"picture", "a", JobOptions(), idempotency="k").id
+    ticket = Ticket.of(overtaken.get(picture_key(job)).info)
+    written = Stored(id=job, status="done", created=NOW, digest=ticket.digest)
+    overtaken.first = lambda: FolderStore.put(overtaken, answer_key(picture_key(job)), msgspec.json.encode(written))
+    assert jobs.submit(b"picture", "a", JobOptions(), idempotency="k").status == "done"
+    assert overtaken.head(picture_key(job)) is not None
+
+
+@pytest.mark.parametrize("damage", [b"{", b'{"id": "\xff"}'])
+def test_an_answer_that_is_damaged_is_said(jobs: Jobs, damage: bytes) -> None:
+    jobs.store.put(answer_key(picture_key("0" * 32)), damage)
+    with pytest.raises(StorageError, match="is no answer"):
+        jobs.find("0" * 32)
 
 
 def test_ids_of_one_key_are_not_to_be_guessed_without_the_secret(jobs: Jobs) -> None:

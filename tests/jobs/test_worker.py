@@ -3,10 +3,11 @@
 import json
 import os
 import threading
+import time
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from PIL import Image
@@ -18,8 +19,24 @@ from onlooker.jobs.events import Task
 from onlooker.jobs.folder import FolderStore
 from onlooker.jobs.job import JobOptions, Jobs, answer_key, kept_key, picture_key, without_ids
 from onlooker.jobs.objects import ObjectStore
+from onlooker.jobs.queues import Message
 from onlooker.jobs.sqlite import SqliteQueue
-from onlooker.jobs.worker import SETTLED, Gate, Worker, answer, give_up, key_in, lost_reason, shown, without_exif
+from onlooker.jobs.worker import (
+    KEPT_SIDE,
+    SETTLED,
+    TOLD,
+    UNTOLD,
+    Analyze,
+    Gate,
+    Worker,
+    answer,
+    give_up,
+    key_in,
+    lost_reason,
+    shown,
+    without_exif,
+)
+from onlooker.media.images import Picture
 
 
 class Clock:
@@ -56,7 +73,7 @@ def jobs(tmp_path: Path, clock: Clock) -> Jobs:
     return Jobs(FolderStore(tmp_path / "pictures"), SqliteQueue(tmp_path / "tasks.sqlite", clock=clock))
 
 
-def worker(jobs: Jobs, reads: Reads) -> Worker:
+def worker(jobs: Jobs, reads: Analyze) -> Worker:
     return Worker(jobs.store, jobs.queue, reads, gate=Gate(1), stop=threading.Event())
 
 
@@ -131,6 +148,19 @@ class Between(FolderStore):
         put = super().put(key, data, **options)
         self.waits.pop(key, lambda: None)()
         return put
+
+
+class Refuses(FolderStore):
+    """Fails, once each, to store the objects that are named in ``refused``."""
+
+    def __init__(self, folder: Path, refused: dict[str, Exception]) -> None:
+        super().__init__(folder)
+        self.refused = refused
+
+    def put(self, key: str, data: bytes, **options: Any) -> bool:
+        if (error := self.refused.pop(key, None)) is not None:
+            raise error
+        return super().put(key, data, **options)
 
 
 @pytest.mark.parametrize(
@@ -208,6 +238,67 @@ def test_stripping_keeps_the_pixels() -> None:
     assert abs(pixel[0] - 200) < 8
 
 
+def png(width: int, height: int) -> bytes:
+    file = BytesIO()
+    Image.new("RGB", (width, height), (200, 120, 90)).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("size", "kept"),
+    [
+        ((66_000, 2), (KEPT_SIDE, 2)),
+        ((2, 66_000), (2, KEPT_SIDE)),
+        ((131_000, 1), (KEPT_SIDE, 1)),
+        ((KEPT_SIDE, 1), (KEPT_SIDE, 1)),
+    ],
+)
+def test_a_picture_that_is_longer_than_a_jpeg_may_be_is_kept_smaller(
+    jobs: Jobs, size: tuple[int, int], kept: tuple[int, int]
+) -> None:
+    job = jobs.submit(png(*size), "wide.png", JobOptions(keep=True)).id
+    assert answer(jobs.store, picture_key(job), Reads()) == "answered"
+    with Image.open(BytesIO(jobs.store.get(kept_key(job)).data)) as image:
+        assert (image.format, image.size) == ("JPEG", kept)
+
+
+def test_what_was_analyzed_is_not_too_large_to_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The limit that a picture was analyzed by may be over the default one, which no picture of a test is.
+    monkeypatch.setitem(cast("Any", Picture.open).__func__.__kwdefaults__, "max_pixels", 199)
+    with Image.open(BytesIO(without_exif(jpeg()))) as image:
+        assert image.size == (20, 10)
+
+
+@pytest.mark.parametrize("error", [None, OSError("broken data stream"), ValueError("?"), MemoryError()])
+def test_a_picture_that_cannot_be_kept_is_answered_without(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception | None
+) -> None:
+    def fails(_: bytes) -> bytes:
+        assert error is not None
+        raise error
+
+    if error is not None:
+        monkeypatch.setattr("onlooker.jobs.worker.without_exif", fails)
+    job = jobs.submit(b"p" if error is None else jpeg(), "a", JobOptions(keep=True)).id
+    assert answer(jobs.store, picture_key(job), Reads()) == "answered"
+    found = jobs.find(job)
+    assert found is not None
+    assert (found.status, found.error, found.picture) == ("done", None, None)
+    assert [info.key for info in jobs.store.list()] == [answer_key(picture_key(job))]
+    assert f"job {job[:8]} cannot be kept" in caplog.text
+    assert job not in caplog.text
+
+
+def test_a_store_that_fails_to_keep_a_picture_is_tried_again(jobs: Jobs) -> None:
+    job = jobs.submit(jpeg(), "a", JobOptions(keep=True)).id
+    assert isinstance(jobs.store, FolderStore)
+    store = Refuses(jobs.store.folder, {kept_key(job): StorageError("the disk is full")})
+    with pytest.raises(StorageError, match="full"):
+        answer(store, picture_key(job), Reads())
+    assert answer(store, picture_key(job), Reads()) == "answered"
+    assert store.head(kept_key(job)) is not None
+
+
 def test_a_picture_of_no_job_is_answered_beside_it_and_stays(jobs: Jobs) -> None:
     jobs.store.put("shop/a.jpg", b"p")
     assert answer(jobs.store, "shop/a.jpg", Reads()) == "answered"
@@ -237,12 +328,72 @@ def test_a_message_is_acknowledged_only_after_its_answer(jobs: Jobs, clock: Cloc
     assert jobs.queue.depth() == (0, 0)
 
 
+def test_a_picture_that_comes_after_its_answer_is_cleared_once_that_is_settled(jobs: Jobs, clock: Clock) -> None:
+    job, reads = jobs.submit(b"p", "a", JobOptions()).id, Reads()
+    assert answer(jobs.store, picture_key(job), reads) == "answered"
+    first = jobs.find(job)
+    # A request that came at the same time, by the same key, stores the picture once more.
+    jobs.store.put(picture_key(job), b"p")
+    busy = worker(jobs, reads)
+    busy.one(jobs.queue.receive(lease=2)[0])
+    # Whoever answered may not have looked yet whether the picture is still there.
+    assert len(list(jobs.store.list("in/"))) == 1
+    clock.now += SETTLED
+    assert jobs.queue.receive(lease=2) == []
+    clock.now += 2
+    settle(jobs.store, answer_key(picture_key(job)))
+    busy.one(jobs.queue.receive(lease=2)[0])
+    assert list(jobs.store.list("in/")) == []
+    assert jobs.queue.depth() == (0, 0)
+    assert jobs.find(job) == first
+    assert reads.asked == ["a"]
+
+
+def test_waiting_for_an_answer_to_settle_ends_before_the_dead_letters(jobs: Jobs, clock: Clock) -> None:
+    # The store's clock is ahead of ours, so that no answer ever looks settled.
+    job = jobs.submit(b"p", "a", JobOptions()).id
+    assert answer(jobs.store, picture_key(job), Reads()) == "answered"
+    jobs.store.put(picture_key(job), b"p")
+    busy, receives = worker(jobs, Reads()), list[int]()
+    while found := jobs.queue.receive(lease=2):
+        receives.append(found[0].receives)
+        busy.one(found[0])
+        clock.now += SETTLED + 2
+    assert receives == [1, 2, 3]
+    assert jobs.queue.depth() == (0, 0)
+    assert jobs.queue.dead_letters is not None
+    assert jobs.queue.dead_letters.depth() == (0, 0)
+    answered = jobs.find(job)
+    assert answered is not None
+    assert answered.status == "done"
+
+
+def test_a_picture_of_no_job_that_was_answered_just_now_is_done(jobs: Jobs) -> None:
+    store = jobs.store
+    store.url = "s3://shop"
+    store.put("a.jpg", b"p")
+    assert answer(store, "a.jpg", Reads()) == "answered"
+    jobs.queue.send(json.dumps(event("shop", "a.jpg")))
+    worker(jobs, Reads()).one(jobs.queue.receive()[0])
+    assert jobs.queue.depth() == (0, 0)
+
+
+def event(bucket: str, key: str) -> dict[str, Any]:
+    """What S3 tells of a new object."""
+    return {"Records": [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": bucket}, "object": {"key": key}}}]}
+
+
+def wear_out(jobs: Jobs, clock: Clock) -> None:
+    """Every task that waits goes to the dead letters."""
+    for _ in range(jobs.queue.max_receives):
+        assert jobs.queue.receive(10, lease=10)
+        clock.now += 11  # whoever had it is gone
+    assert jobs.queue.receive(10, lease=10) == []
+
+
 def test_a_picture_that_stops_every_worker_is_given_up_and_its_job_says_so(jobs: Jobs, clock: Clock) -> None:
     job = jobs.submit(b"p", "a", JobOptions()).id
-    for _ in range(jobs.queue.max_receives):
-        assert len(jobs.queue.receive(lease=10)) == 1
-        clock.now += 11  # whoever had it is gone
-    assert jobs.queue.receive(lease=10) == []
+    wear_out(jobs, clock)
     busy = worker(jobs, Reads())
     busy.bury()
     found = jobs.find(job)
@@ -254,6 +405,48 @@ def test_a_picture_that_stops_every_worker_is_given_up_and_its_job_says_so(jobs:
     assert sum(jobs.queue.dead_letters.depth()) == 1
     busy.bury()
     assert jobs.find(job) == found
+
+
+@pytest.mark.parametrize("error", [StorageError("the store is down"), RuntimeError("a fault of ours")])
+def test_a_job_that_could_not_be_told_is_told_later(jobs: Jobs, clock: Clock, error: Exception) -> None:
+    names = [jobs.submit(b"p", "a", JobOptions()).id for _ in range(3)]
+    wear_out(jobs, clock)
+    assert isinstance(jobs.store, FolderStore)
+    store = Refuses(jobs.store.folder, {answer_key(picture_key(names[1])): error})
+    busy = worker(Jobs(store, jobs.queue), Reads())
+
+    def told() -> list[str]:
+        return [found.status for name in names if (found := jobs.find(name)) is not None]
+
+    with pytest.raises(type(error)):
+        busy.bury()
+    assert told() == ["failed", "queued", "failed"]
+    clock.now += UNTOLD + 1
+    busy.bury()
+    assert told() == ["failed"] * 3
+    # The letters are out of the way now, and stay.
+    letters = jobs.queue.dead_letters
+    assert letters is not None
+    clock.now += UNTOLD + 1
+    assert letters.receive(10) == []
+    clock.now += TOLD
+    assert len(letters.receive(10)) == 3
+
+
+def test_a_dead_letter_that_is_no_task_stays_out_of_the_way(jobs: Jobs, clock: Clock) -> None:
+    jobs.queue.send("good morning")
+    wear_out(jobs, clock)
+    worker(jobs, Reads()).bury()
+    clock.now += UNTOLD + 1
+    assert jobs.queue.dead_letters is not None
+    assert jobs.queue.dead_letters.receive() == []
+    assert jobs.queue.dead_letters.depth() == (0, 1)
+
+
+def test_what_a_lost_job_says_holds_whoever_is_to_blame() -> None:
+    said = lost_reason(4)
+    assert "stopped its worker 4 times, or could not be answered for another reason" in said
+    assert "try it again, or in another format" in said
 
 
 def test_a_dead_letter_does_not_undo_an_answer(jobs: Jobs) -> None:
@@ -371,3 +564,135 @@ def test_a_picture_that_hangs_gives_its_worker_up(tmp_path: Path) -> None:
     stop.set()
     running.join(20)
     assert not running.is_alive()
+
+
+class Faulty:
+    """Analyzes as ``Reads``, but raises for the pictures named ``bad``, and its words hold the job's id."""
+
+    def __init__(self, error: Callable[[], BaseException]) -> None:
+        self.error = error
+
+    def __call__(self, data: bytes, name: str, confidence: float | None = None) -> Analysis:
+        if name == "bad":
+            raise self.error()
+        return Reads()(data, name, confidence)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < end
+        threading.Event().wait(0.01)
+
+
+def status(jobs: Jobs, job: str) -> str | None:
+    found = jobs.find(job)
+    return None if found is None else found.status
+
+
+def test_a_fault_over_one_picture_ends_no_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("onlooker.jobs.worker.PAUSE", 0.01)
+    jobs = Jobs(FolderStore(tmp_path / "pictures"), SqliteQueue(tmp_path / "tasks.sqlite"))
+    bad = jobs.submit(b"p", "bad", JobOptions()).id
+    stop = threading.Event()
+    reads = Faulty(lambda: RuntimeError(f"a fault over {bad}"))
+    busy = Worker(jobs.store, jobs.queue, reads, gate=Gate(1), stop=stop, lease=0.1)
+    running = threading.Thread(target=busy.run)
+    running.start()
+    try:
+        until(lambda: "a fault over" in caplog.text)
+        good = jobs.submit(b"p", "good", JobOptions()).id
+        until(lambda: status(jobs, good) == "done")
+        until(lambda: status(jobs, bad) == "failed")  # by way of the dead letters
+    finally:
+        stop.set()
+        running.join(20)
+    assert not running.is_alive()
+    assert f"RuntimeError: a fault over {bad[:8]}..." in caplog.text
+    assert bad not in caplog.text
+
+
+def test_a_queue_that_fails_as_it_never_should_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Trips(SqliteQueue):
+        faults = 2
+
+        def receive(self, limit: int = 1, *, wait: float = 0.0, lease: float = 60.0) -> list[Message]:
+            if self.faults:
+                self.faults -= 1
+                raise RuntimeError("a fault of the queue")
+            return super().receive(limit, wait=wait, lease=lease)
+
+    monkeypatch.setattr("onlooker.jobs.worker.PAUSE", 0.01)
+    jobs, stop = Jobs(FolderStore(tmp_path / "pictures"), Trips(tmp_path / "tasks.sqlite")), threading.Event()
+    job = jobs.submit(b"p", "a", JobOptions()).id
+    running = threading.Thread(target=Worker(jobs.store, jobs.queue, Reads(), gate=Gate(1), stop=stop).run)
+    running.start()
+    try:
+        until(lambda: status(jobs, job) == "done")
+    finally:
+        stop.set()
+        running.join(20)
+    assert not running.is_alive()
+
+
+@pytest.mark.parametrize("end", [SystemExit, KeyboardInterrupt])
+def test_what_is_to_end_a_worker_does(jobs: Jobs, end: type[BaseException]) -> None:
+    jobs.submit(b"p", "bad", JobOptions())
+    with pytest.raises(end):
+        worker(jobs, Faulty(end))._work()
+    assert jobs.queue.depth() == (0, 1)
+
+
+def test_a_fault_in_keeping_a_lease_up_does_not_end_that(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    again = threading.Event()
+
+    class Trips(SqliteQueue):
+        asked = 0
+
+        def extend(self, message: Message, lease: float) -> bool:
+            self.asked += 1
+            if self.asked == 1:
+                raise RuntimeError("a fault of the queue")
+            again.set()
+            return super().extend(message, lease)
+
+    jobs, stop = Jobs(FolderStore(tmp_path / "pictures"), Trips(tmp_path / "tasks.sqlite")), threading.Event()
+    jobs.submit(b"p", "slow", JobOptions())
+    reads = Reads(lambda: again.wait(20))
+    running = threading.Thread(target=Worker(jobs.store, jobs.queue, reads, gate=Gate(1), stop=stop, lease=0.3).run)
+    running.start()
+    try:
+        assert again.wait(20)
+    finally:
+        stop.set()
+        again.set()
+        running.join(20)
+    assert not running.is_alive()
+    assert "a fault of the queue" in caplog.text
+
+
+def test_a_fault_in_tidying_up_does_not_end_that(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    again = threading.Event()
+
+    class Trips(Worker):
+        asked = 0
+
+        def bury(self) -> None:
+            self.asked += 1
+            if self.asked == 1:
+                raise RuntimeError("a fault of ours")
+            again.set()
+
+    jobs, stop = Jobs(FolderStore(tmp_path / "pictures"), SqliteQueue(tmp_path / "tasks.sqlite")), threading.Event()
+    jobs.store.poll = 0.001
+    running = threading.Thread(target=Trips(jobs.store, jobs.queue, Reads(), gate=Gate(1), stop=stop, lease=0.1).run)
+    running.start()
+    try:
+        assert again.wait(20)
+    finally:
+        stop.set()
+        running.join(20)
+    assert not running.is_alive()
+    assert "a fault of ours" in caplog.text

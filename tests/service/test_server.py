@@ -17,12 +17,16 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
 
+from onlooker.jobs.folder import FolderStore
+from onlooker.jobs.objects import ObjectStore
+from onlooker.service.server import secret_of
+from onlooker.settings import Serve, Settings
 from tests.service.conftest import Server, start_server
 
 PATIENCE = 60
@@ -353,6 +357,27 @@ def test_what_was_accepted_is_answered_after_the_server_was_killed(
     again = own(ONLOOKER_LEASE="1")
     assert [answered(again, job)["status"] for job in jobs] == ["failed"] + ["done"] * 6
     works(again, portrait)
+
+
+def test_a_request_sent_again_after_the_server_was_killed_is_the_same_job(own: Callable[..., Server]) -> None:
+    ids = []
+    for _ in range(2):
+        server = own(ONLOOKER_WORKERS="0")
+        ids.append(sent(server, b"picture", **{"Idempotency-Key": "k"}))
+        server.stop(signal.SIGKILL)
+    assert ids[0] == ids[1]
+    assert len([path for path in stored(server) if path.parent.name == "in_"]) == 1
+
+
+def test_the_secret_is_the_one_that_is_set_else_the_folders_else_made_at_each_start(tmp_path: Path) -> None:
+    folder, another = FolderStore(tmp_path / "pictures"), FolderStore(tmp_path / "another")
+    bucket = cast("ObjectStore", object())  # only what it is not is looked at
+    chosen = Settings(serve=Serve(secret="chosen"))
+    assert secret_of(chosen, folder) == secret_of(chosen, another) == secret_of(chosen, bucket)
+    assert secret_of(Settings(), folder) == secret_of(Settings(), FolderStore(tmp_path / "pictures"))
+    made = [secret_of(chosen, folder), *(secret_of(Settings(), each) for each in (folder, another, bucket, bucket))]
+    assert len(set(made)) == 5
+    assert {len(each) for each in made} == {32}
 
 
 def test_the_end_of_the_server_ends_its_streams_and_its_workers(

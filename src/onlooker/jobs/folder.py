@@ -41,7 +41,7 @@ class FolderStore:
         self.url = self.folder.absolute().as_uri()
         try:
             for part in (_OBJECTS, _ASIDE):
-                (self.folder / part).mkdir(parents=True, exist_ok=True, mode=0o700)
+                make_private(self.folder / part)
         except OSError as error:
             raise ConfigError(f"{self.folder}: cannot be used as a store ({error.strerror}); name another") from None
         self._secret = self._shared_secret()
@@ -65,9 +65,10 @@ class FolderStore:
                     file.write(head)
                     file.write(data)
                 while True:
-                    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                     # A folder that is emptied is removed, perhaps just now: then it is made once more.
                     with contextlib.suppress(FileNotFoundError):
+                        with contextlib.suppress(FileExistsError):  # it was there, and gone at a second look
+                            make_private(path.parent)
                         if not if_absent:
                             aside.replace(path)
                             return True
@@ -113,7 +114,8 @@ class FolderStore:
         root = self.folder / _OBJECTS
         # Only the folder that the prefix leads to is walked.
         within = root.joinpath(*(quote(part, safe=_SAFE) + "_" for part in prefix.split("/")[:-1]))
-        keys = sorted(_key(path.relative_to(root)) for path in within.rglob("*.") if path.is_file())
+        with _sentences(f"the objects {prefix}* cannot be listed"):
+            keys = sorted(_key(path.relative_to(root)) for path in _objects(within))
         for key in keys:
             if key.startswith(prefix) and (info := self.head(key)) is not None:
                 yield ObjectInfo(info.key, info.size, info.modified)
@@ -122,7 +124,9 @@ class FolderStore:
         """See ``ObjectStore``. What a killed process left aside goes too, after an hour."""
         old = [info.key for info in self.list(prefix) if info.modified < before]
         self.delete(*old)
-        for left in (self.folder / _ASIDE).iterdir():
+        with _sentences("what was left aside cannot be listed"):
+            aside = list((self.folder / _ASIDE).iterdir())
+        for left in aside:
             with contextlib.suppress(OSError):
                 if left.stat().st_mtime < time.time() - 3600:
                     left.unlink()
@@ -172,6 +176,11 @@ class FolderStore:
             raise StorageError(f"the file has {size} bytes; the form takes 1 to {policy['max_bytes']}")
         return policy["key"], {name.removeprefix("x-amz-meta-"): value for name, value in given.items()}
 
+    def derived_secret(self, purpose: str) -> bytes:
+        """32 bytes made from the folder's secret: the same at every start, others for each purpose, and no help in
+        forging a signed address."""
+        return bytes.fromhex(self._sign("derived", purpose))
+
     def _sign(self, *parts: str) -> str:
         return hmac.new(self._secret, "\n".join(parts).encode("utf-8", "replace"), hashlib.sha256).hexdigest()
 
@@ -203,15 +212,41 @@ class FolderStore:
         return self.folder.joinpath(_OBJECTS, *(part + "_" for part in folders), name + ".")
 
     def _tidy(self, folder: Path) -> None:
-        """Remove folders that have become empty."""
+        """Remove folders that have become empty, except the topmost: ``in`` and ``out`` would come and go with every
+        job, under the hands of whoever writes there or lists them."""
+        top = self.folder / _OBJECTS
         with contextlib.suppress(OSError):
-            while folder.name != _OBJECTS:
+            while top not in (folder, folder.parent):
                 folder.rmdir()
                 folder = folder.parent
 
 
+def make_private(folder: Path) -> None:
+    """Make a folder and whatever is missing above it, each for its owner's eyes only; a folder that is there keeps its
+    rights. Raises ``OSError``."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except FileNotFoundError:
+        if folder.parent == folder:
+            raise
+        make_private(folder.parent)  # mkdir(parents=True) would give its mode to the last one alone
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
 _SAFE = " !#$&'()+,-=@[]^{}~"
 """Left as they are in a file's name; everything else but letters, digits, ``_``, ``.``, ``-`` and ``~`` is escaped."""
+
+
+def _objects(folder: Path) -> Iterator[Path]:
+    """The files of all objects below a folder. Raises ``OSError``, but not where a folder goes meanwhile: that is
+    empty."""
+
+    def unless_gone(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            raise error
+
+    for within, _, names in os.walk(folder, onerror=unless_gone):
+        yield from (Path(within, name) for name in names if name.endswith("."))
 
 
 def _key(path: Path) -> str:

@@ -140,7 +140,8 @@ class Jobs:
     """Takes pictures in, finds what became of them, deletes them.
 
     send    whether a task is sent for each picture; not where the bucket's own events make the tasks
-    secret  keeps the ids made from idempotency keys from being guessed; the same for all servers of one website
+    secret  keeps the ids made from idempotency keys from being guessed; the same for all servers of one website, and
+            at each start of one, or a request that is sent again is a new one
     """
 
     def __init__(self, store: ObjectStore, queue: Queue, *, send: bool = True, secret: bytes | None = None) -> None:
@@ -158,21 +159,34 @@ class Jobs:
         if idempotency is not None:
             job = hmac.new(self._secret, idempotency.encode(), hashlib.sha256).hexdigest()[:32]
             digest = hmac.new(self._secret, data, hashlib.sha256).hexdigest()[:32]
-            known = self._known_digest(job)
-            if known is not None and known != digest:
-                raise IdempotencyConflict("this Idempotency-Key was used for another picture; take a new key")
-            if known is not None and (found := self.find(job)) and found.status != "queued":
+            found, known = self._look(job)
+            if found is None and known is not None:
+                # An answer that has expired and still lies: a worker would take the picture for answered.
+                self.store.delete(answer_key(picture_key(job)), kept_key(job))
+            elif known not in (None, digest):
+                raise _conflict()
+            elif found is not None and found.status != "queued":
                 return found
         ticket = Ticket(name, datetime.now(UTC), options, digest)
-        self.store.put(
+        put = self.store.put(
             picture_key(job),
             data,
             content_type=content_type or "application/octet-stream",
             metadata=ticket.metadata(),
             if_absent=idempotency is not None,
         )
-        if idempotency is not None and self._known_digest(job) not in (None, digest):
-            raise IdempotencyConflict("this Idempotency-Key was used for another picture; take a new key")
+        if idempotency is not None:
+            # Another request of this key may have been taken in and answered since the look above.
+            found, known = self._look(job)
+            other = known not in (None, digest)
+            answered = found is not None and found.status != "queued"
+            if put and (other or answered):
+                # Only our own: a picture that lay there is its worker's, which takes it for deleted where it is gone.
+                self.store.delete(picture_key(job))
+            if other:
+                raise _conflict()
+            if found is not None and answered:
+                return found
         try:
             self._task(job)
         except StorageError:
@@ -201,17 +215,7 @@ class Jobs:
 
     def find(self, job: str) -> Job | None:
         """What became of a job; None where there is none (never there, deleted, or expired)."""
-        stored = self._answer(job)
-        if stored is not None and stored.expires is not None and stored.expires <= datetime.now(UTC):
-            return None  # a bucket's own rule may leave it lying for some hours more
-        if stored is not None:
-            shown = {name: getattr(stored, name) for name in Job.__struct_fields__}
-            return Job(**shown)
-        waiting = self.store.head(picture_key(job)) if is_job(job) else None
-        if waiting is None:
-            # It may have been answered between the two looks.
-            return self.find(job) if self._answer(job) is not None else None
-        return Job(id=job, status="queued", created=Ticket.of(waiting).created)
+        return self._look(job)[0] if is_job(job) else None
 
     def delete(self, job: str) -> bool:
         """Delete a job's picture and answer; whether there was one. A worker that is at it keeps nothing either."""
@@ -225,22 +229,34 @@ class Jobs:
         if self._send:
             self.queue.send(msgspec.json.encode({"job": job}).decode())
 
+    def _look(self, job: str) -> tuple[Job | None, str | None]:
+        """What became of a job, as ``find`` tells it, and the digest of its picture, if it has one. Of an answer that
+        has expired and still lies there is the digest alone."""
+        stored = self._answer(job)
+        if stored is None:
+            waiting = self.store.head(picture_key(job))
+            if waiting is not None:
+                ticket = Ticket.of(waiting)
+                return Job(id=job, status="queued", created=ticket.created), ticket.digest
+            stored = self._answer(job)  # it may have been answered between the two looks
+        if stored is None:
+            return None, None
+        if stored.expires is not None and stored.expires <= datetime.now(UTC):
+            return None, stored.digest  # a bucket's own rule may leave it lying for some hours more
+        shown = {name: getattr(stored, name) for name in Job.__struct_fields__}
+        return Job(**shown), stored.digest
+
     def _answer(self, job: str) -> Stored | None:
-        if not is_job(job):
-            return None
         try:
             return msgspec.json.decode(self.store.get(answer_key(picture_key(job))).data, type=Stored)
         except ObjectMissing:
             return None
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             raise StorageError(f"the answer of job {job} is no answer; delete the job and send it again") from None
 
-    def _known_digest(self, job: str) -> str | None:
-        stored = self._answer(job)
-        if stored is not None:
-            return stored.digest
-        waiting = self.store.head(picture_key(job))
-        return None if waiting is None else Ticket.of(waiting).digest
+
+def _conflict() -> IdempotencyConflict:
+    return IdempotencyConflict("this Idempotency-Key was used for another picture; take a new key")
 
 
 def expire(store: ObjectStore, now: datetime, *, keep: timedelta = KEEP) -> int:

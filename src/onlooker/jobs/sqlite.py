@@ -1,10 +1,14 @@
 """A queue in one SQLite table, for one machine: leases, retries and dead letters as in SQS.
 
 Every hand-out is one short transaction that takes the write lock first, so no two receivers get one message; a reader
-looks without a lock before. The journal is a write-ahead log, which survives a killed process whole.
+looks without a lock before. The journal is a write-ahead log, which survives a killed process whole. Whoever knows a
+job's id may read its answer, so the files are their owner's alone, and what is deleted is overwritten.
 """
 
+import contextlib
+import os
 import sqlite3
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +17,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from onlooker.core.errors import ConfigError, StorageError, StorageFull
+from onlooker.jobs.folder import make_private
 from onlooker.jobs.queues import Message
 
 POLL = 0.02
@@ -31,7 +36,8 @@ CREATE INDEX IF NOT EXISTS due ON messages (queue, visible);
 
 
 class SqliteQueue:
-    """See ``Queue``. The file is made where it is missing. Raises ``ConfigError`` where it cannot be used.
+    """See ``Queue``. The file is made where it is missing, for its owner's eyes only. Raises ``ConfigError`` where it
+    cannot be used.
 
     clock  the seconds since the epoch; tests pass their own
     """
@@ -50,7 +56,8 @@ class SqliteQueue:
         self._name, self._clock = name, clock
         self._threads = threading.local()
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private(self.path.parent)
+            _private_file(self.path)
             with self._database() as database:
                 database.executescript(_TABLE)
         except (OSError, StorageError) as error:
@@ -146,6 +153,7 @@ class SqliteQueue:
                 database = sqlite3.connect(self.path, timeout=30, isolation_level=None)
                 database.execute("PRAGMA journal_mode = WAL")
                 database.execute("PRAGMA synchronous = NORMAL")
+                database.execute("PRAGMA secure_delete = ON")
                 self._threads.database = database
             yield database
         except sqlite3.Error as error:
@@ -155,3 +163,20 @@ class SqliteQueue:
         finally:
             if database is not None and database.in_transaction:
                 database.rollback()
+
+
+_making = threading.Lock()
+
+
+def _private_file(path: Path) -> None:
+    """Make the file of a database where it is missing, and take one that is there from everyone but its owner, with the
+    log and the index beside it; SQLite gives those the rights of the file. Raises ``OSError``."""
+    # Never opened where it is there: to close it again would give up the locks that this process's connections hold.
+    with _making, contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    for each in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        with contextlib.suppress(OSError):  # not there, or a file system without rights
+            found = each.stat()
+            ours = os.name == "posix" and found.st_uid == os.geteuid()
+            if ours and stat.S_ISREG(found.st_mode) and found.st_mode & 0o077:
+                each.chmod(0o600)

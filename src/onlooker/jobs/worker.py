@@ -8,8 +8,10 @@ is there, so whoever is stopped in between leaves a task that comes again. A pic
 import contextlib
 import json
 import logging
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -20,7 +22,7 @@ import msgspec
 from PIL import Image
 
 from onlooker.analyzer import Analysis
-from onlooker.core.errors import InputError, ObjectMissing, StorageError
+from onlooker.core.errors import InputError, ObjectMissing, PictureError, StorageError
 from onlooker.jobs.events import Task, tasks_of
 from onlooker.jobs.job import (
     KEEP,
@@ -36,7 +38,7 @@ from onlooker.jobs.job import (
 )
 from onlooker.jobs.objects import ObjectStore
 from onlooker.jobs.queues import Message, Queue
-from onlooker.media.images import Picture
+from onlooker.media.images import Picture, resize
 
 log = logging.getLogger(__name__)
 
@@ -51,16 +53,26 @@ EXPIRE_EVERY = 600.0
 """Seconds between two searches of the store for what has expired."""
 
 SETTLED = 10.0
-"""Seconds after which whoever wrote an answer has cleared its picture away, or was stopped before. A task comes again
-later than that (a worker's lease is longer), so the picture of one that was stopped is cleared by the next."""
+"""Seconds after which whoever wrote an answer has cleared its picture away, or was stopped before. A task whose picture
+is still there is left to come again later than that, so what somebody who was stopped left is cleared by the next."""
 
 KEPT_QUALITY = 92
 """JPEG quality of a picture that is kept."""
 
+KEPT_SIDE = 65_500
+"""Pixels that a side of a picture that is kept may have: libjpeg writes none that is longer (JPEG_MAX_DIMENSION)."""
+
+UNTOLD, TOLD = 60.0, 12 * 3600.0
+"""Seconds that a dead letter is hidden while its jobs are told, and once they were. The first is short: a letter whose
+jobs could not be told comes again, to this worker or to another."""
+
+PAUSE = 0.5
+"""Seconds to wait after a failure before the next task is taken."""
+
 
 def answer(store: ObjectStore, key: str, analyze: Analyze, *, keep: timedelta = KEEP) -> Outcome:
     """Answer the picture under ``key`` and delete it if it is a job's. Raises ``StorageError`` where the store fails;
-    a picture that cannot be read is answered by a sentence."""
+    a picture that cannot be read is answered by a sentence, one that cannot be kept is answered without."""
     job, target = job_of(key), answer_key(key)
     if store.head(target) is not None:
         if job is not None:
@@ -74,7 +86,7 @@ def answer(store: ObjectStore, key: str, analyze: Analyze, *, keep: timedelta = 
     begun = datetime.now(UTC)
     analysis = analyze(picture.data, ticket.name, ticket.options.confidence)
     timings = {"queue": max(0.0, (begun - ticket.created).total_seconds()), **analysis.timings}
-    kept = job is not None and ticket.options.keep and analysis.error is None
+    kept = _kept(key, picture.data) if job and ticket.options.keep and analysis.error is None else None
     answered = datetime.now(UTC)
     record = Stored(
         id=job or key,
@@ -84,12 +96,12 @@ def answer(store: ObjectStore, key: str, analyze: Analyze, *, keep: timedelta = 
         expires=answered + keep if job else None,
         error=analysis.error,
         analysis=analysis.to_dict(),
-        picture=f"/v1/jobs/{job}/picture" if kept else None,
+        picture=f"/v1/jobs/{job}/picture" if kept is not None else None,
         timings={name: round(seconds, 4) for name, seconds in timings.items()},
         digest=ticket.digest,
     )
-    if job is not None and kept:
-        store.put(kept_key(job), without_exif(picture.data), content_type="image/jpeg")
+    if job is not None and kept is not None:
+        store.put(kept_key(job), kept, content_type="image/jpeg")
     written = _write(store, target, record)
     if job is None:
         return "answered" if written else "already"
@@ -128,9 +140,14 @@ def give_up(store: ObjectStore, key: str, reason: str, *, keep: timedelta = KEEP
 
 
 def without_exif(data: bytes) -> bytes:
-    """The picture as an upright JPEG with nothing but its pixels."""
+    """The picture as an upright JPEG with nothing but its pixels; one that is longer than JPEG allows is made smaller,
+    to ``KEPT_SIDE``. Of any size: whoever analyzed it has set the limit. Raises ``PictureError`` or ``OSError``."""
+    pixels = Picture.open(data, max_pixels=sys.maxsize).decode()
+    height, width = pixels.shape[:2]
+    ratio = min(1.0, KEPT_SIDE / max(height, width))
     file = BytesIO()
-    Image.fromarray(Picture.open(data).decode()).save(file, "JPEG", quality=KEPT_QUALITY)
+    smaller = resize(pixels, max(1, round(width * ratio)), max(1, round(height * ratio)))
+    Image.fromarray(smaller).save(file, "JPEG", quality=KEPT_QUALITY)
     return file.getvalue()
 
 
@@ -153,8 +170,12 @@ def shown(key: str) -> str:
 
 
 def lost_reason(tries: int) -> str:
-    """What a job says whose picture stopped its worker every time."""
-    return f"the picture stopped its worker {tries} times and was given up; try it in another format"
+    """What a job says that was tried ``tries`` times and has no answer. Whoever finds it cannot know whether its
+    picture stopped its workers or the store failed them, so it holds for both."""
+    return (
+        f"the picture stopped its worker {tries} times, or could not be answered for another reason, and was given up; "
+        "try it again, or in another format"
+    )
 
 
 class Gate:
@@ -229,12 +250,14 @@ class Worker:
         self._over.set()
 
     def one(self, message: Message) -> None:
-        """Answer one message's pictures and acknowledge it. Where the store fails it is left to come again."""
+        """Answer one message's pictures and acknowledge it. Where the store fails it is left to come again, and so it
+        is where somebody's answer is too fresh for its picture to be cleared away."""
         try:
             tasks = tasks_of(message.body)
         except InputError as error:
             log.error("a message that is no task is left to the dead letters (%s)", error)
             return
+        uncleared = False
         for task in tasks:
             key = key_in(self.store, task)
             if key is None:
@@ -244,30 +267,55 @@ class Worker:
             outcome = answer(self.store, key, self.analyze, keep=self._keep)
             record = {"event": "task", "job": shown(key), "outcome": outcome, "receives": message.receives}
             log.info(json.dumps({**record, "seconds": round(time.monotonic() - began, 4)}))
-        self.queue.acknowledge(message)
+            uncleared |= outcome == "already" and job_of(key) is not None and self.store.head(key) is not None
+        # Two tries are left in reserve: a task whose job is answered is not to end among the dead letters.
+        if uncleared and message.receives < self.queue.max_receives - 1:
+            self.queue.extend(message, SETTLED + 1)
+        else:
+            self.queue.acknowledge(message)
 
     def bury(self) -> None:
-        """Let the jobs of dead letters say so. The letters stay, for whoever runs this to look at."""
+        """Let the jobs of dead letters say so. The letters stay, for whoever runs this to look at. Raises what went
+        wrong first (``StorageError`` where the store fails), after the other letters had their turn."""
         letters = self.queue.dead_letters
-        while letters is not None and (dead := letters.receive(10, lease=12 * 3600)):
+        while letters is not None and (dead := letters.receive(10, lease=UNTOLD)):
+            errors: list[Exception] = []
             for message in dead:
-                with contextlib.suppress(InputError):
-                    for task in tasks_of(message.body):
-                        if (key := key_in(self.store, task)) is not None:
-                            given_up = give_up(self.store, key, lost_reason(self.queue.max_receives), keep=self._keep)
-                            log.error(json.dumps({"event": "dead", "job": shown(key), "told": given_up}))
+                try:
+                    self._tell(message)
+                    letters.extend(message, TOLD)
+                except Exception as error:
+                    errors.append(error)
+            if errors:
+                raise errors[0]
+
+    def _tell(self, message: Message) -> None:
+        """Give the pictures of a dead letter up."""
+        try:
+            tasks = tasks_of(message.body)
+        except InputError:
+            return  # no task, so nobody waits for it
+        for task in tasks:
+            if (key := key_in(self.store, task)) is not None:
+                given_up = give_up(self.store, key, lost_reason(self.queue.max_receives), keep=self._keep)
+                log.error(json.dumps({"event": "dead", "job": shown(key), "told": given_up}))
 
     def _work(self) -> None:
-        pause = 0.5
+        pause = PAUSE
         while not self._stop.is_set():
             try:
                 for message in self.queue.receive(1, wait=1.0, lease=self._lease):
                     self._keeping(message)
-                pause = 0.5
+                pause = PAUSE
             except StorageError as error:
                 log.error("%s; trying again in %.0f s", without_ids(str(error)), pause)
                 self._stop.wait(pause)
                 pause = min(30.0, 2 * pause)
+            except Exception:
+                # Nobody replaces this thread. The task is left to come again, and then to the dead letters; others
+                # may be fine, so the pause does not grow.
+                _log_fault("a fault in answering a task")
+                self._stop.wait(PAUSE)
 
     def _keeping(self, message: Message) -> None:
         """One message under a lease that is kept up."""
@@ -288,11 +336,14 @@ class Worker:
             with self._lock:
                 held = list(self._held.values())
             for message, since in held:
-                if since is not None and time.monotonic() - since > self._patience:
-                    log.error("a picture has taken over %.0f s; this worker is given up", self._patience)
-                    self._hung()
-                with contextlib.suppress(StorageError):
-                    self.queue.extend(message, self._lease)
+                try:
+                    if since is not None and time.monotonic() - since > self._patience:
+                        log.error("a picture has taken over %.0f s; this worker is given up", self._patience)
+                        self._hung()
+                    with contextlib.suppress(StorageError):
+                        self.queue.extend(message, self._lease)
+                except Exception:
+                    _log_fault("a fault in keeping a lease up")
 
     def _sweep(self) -> None:
         every, expired = max(self._lease / 6, 20 * self.store.poll), 0.0
@@ -304,6 +355,22 @@ class Worker:
                     expire(self.store, datetime.now(UTC), keep=self._keep)
             except StorageError as error:
                 log.error("%s", without_ids(str(error)))
+            except Exception:
+                _log_fault("a fault in tidying up")
+
+
+def _log_fault(what: str) -> None:
+    """Log the exception at hand and where it came from. Its own words may hold a job's id, so not as it is."""
+    log.error("%s\n%s", what, without_ids(traceback.format_exc()))
+
+
+def _kept(key: str, data: bytes) -> bytes | None:
+    """The picture as it is kept, or None where it cannot be: that must not lose the answer, which is there."""
+    try:
+        return without_exif(data)
+    except (PictureError, OSError, ValueError, MemoryError) as error:
+        log.warning("the picture of job %s cannot be kept (%s)", shown(key), without_ids(str(error)))
+        return None
 
 
 def _clear(store: ObjectStore, key: str) -> None:

@@ -17,7 +17,7 @@ from onlooker.core.errors import StorageError
 from onlooker.jobs.folder import ROUTE, FolderStore
 from onlooker.jobs.job import FORM_SECONDS, Confidence, Job, JobOptions, is_job, kept_key, to_json
 from onlooker.jobs.pool import Answer
-from onlooker.service.bodies import OVERHEAD, Upload, clean_name, form_of
+from onlooker.service.bodies import NO_JSON, OVERHEAD, Upload, clean_name, form_of
 from onlooker.service.problems import Problem
 from onlooker.service.site import Site
 
@@ -254,7 +254,7 @@ def _means_upload(body: bytes) -> bool:
     """Whether a body of JSON names an upload, rather than holding a picture."""
     try:
         return "upload" in msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    except msgspec.MsgspecError:
+    except NO_JSON:
         return False
 
 
@@ -269,7 +269,7 @@ def _no_job() -> Problem:
 def _decode(body: bytes, kind: type[Any]) -> Any:
     try:
         return msgspec.json.decode(body or b"{}", type=kind)
-    except msgspec.MsgspecError as error:
+    except NO_JSON as error:
         raise Problem("bad-request", f"the JSON does not fit ({error}); see /docs") from None
 
 

@@ -29,6 +29,10 @@ RAW_TYPES = ("image/", "application/octet-stream", "application/x-www-form-urlen
 """Bodies taken as a picture's bytes; the last is what curl calls --data-binary unless it is told otherwise."""
 
 
+NO_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for what is no JSON, or not what was wanted: also text that is no UTF-8, and endless nesting."""
+
+
 @dataclass(frozen=True, slots=True)
 class Upload:
     """A picture as a client sent it."""
@@ -130,7 +134,7 @@ def _from_json(body: bytes) -> Upload:
         given = msgspec.json.decode(body, type=_Json)
         text = given.image.partition(",")[2] if given.image.startswith("data:") else given.image
         data = base64.b64decode(text, validate=True)
-    except msgspec.MsgspecError as error:
+    except NO_JSON as error:
         raise Problem("bad-request", f"the JSON is not {{'image': base64, 'name': text}} ({error})") from None
     except (binascii.Error, ValueError):
         raise Problem(

@@ -91,8 +91,16 @@ def only_server_of(store: ObjectStore, url: str) -> Iterator[None]:
         lock.release()
 
 
+def secret_of(settings: Settings, store: ObjectStore) -> bytes:
+    """The secret of a website's ids and passes: the one that is set, else one of its folder's own, so that a request
+    sent again after a restart is known; a bucket has none, and it is made at each start."""
+    if (given := shared_secret(settings)) is not None:
+        return given
+    return store.derived_secret("website") if isinstance(store, FolderStore) else secrets.token_bytes(32)
+
+
 async def _serve(settings: Settings, store: ObjectStore, listening: socket.socket, said: Callable[[str], None]) -> None:
-    secret = shared_secret(settings) or secrets.token_bytes(32)
+    secret = secret_of(settings, store)
     jobs = Jobs(store, open_queue(settings.queue), send=settings.serve.tasks == "send", secret=secret)
     limits = settings.limits
     pool = Pool(worker_task(settings), settings.serve.workers, backlog=limits.backlog, wait=limits.wait)

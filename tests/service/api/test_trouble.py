@@ -88,6 +88,36 @@ async def test_the_head_of_events_does_not_wait(world: World) -> None:
     assert answer.headers["content-type"].startswith("text/event-stream")
 
 
+# What is no JSON
+
+
+NO_UTF8 = [
+    b'{"name":"\xff"}',
+    b'{"\xff":1}',
+    b'{"image":"AAAA","\xff":1}',
+    b'{"upload":"\xff"}',
+    b'{"upload":1,"\xff":1}',
+]
+DEEP = [
+    b'{"image":' + b"[" * 40_000 + b"]" * 40_000 + b"}",
+    b'{"upload":' + b"[" * 40_000 + b"]" * 40_000 + b"}",
+    b'{"a":' * 16_000,
+    b"[" * 90_000,
+]
+
+
+@pytest.mark.parametrize("body", NO_UTF8 + DEEP, ids=lambda body: body[:20])
+@pytest.mark.parametrize("address", ["/v1/uploads", "/v1/jobs", "/v1/analyze"])
+async def test_text_that_is_no_utf_8_and_endless_nesting_are_a_clients_mistake(
+    world: World, address: str, body: bytes
+) -> None:
+    answer = await world.client.post(address, content=body, headers={"content-type": "application/json"})
+    said = problem(answer, 400, "bad-request")
+    assert "JSON" in said
+    assert "base64;" not in said
+    assert world.files() == []
+
+
 # Stores and queues that do not work
 
 

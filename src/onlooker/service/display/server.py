@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-import secrets
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -39,8 +38,8 @@ from onlooker.service.metrics import Metrics
 from onlooker.service.pages import HERE, Pages, content_policy
 from onlooker.service.reference import Reference
 from onlooker.service.security import KeyFile
-from onlooker.service.server import address, http_server, listen, only_server_of, worker_task
-from onlooker.service.site import Site, shared_secret
+from onlooker.service.server import address, http_server, listen, only_server_of, secret_of, worker_task
+from onlooker.service.site import Site
 from onlooker.service.watch import Watch, problem_of
 from onlooker.settings import Settings, data_folder
 
@@ -146,7 +145,7 @@ async def website(settings: Settings, listening: socket.socket) -> AsyncIterator
         return
     store = open_store(settings.store)
     with only_server_of(store, address(settings.serve.host, listening)):
-        secret = shared_secret(settings) or secrets.token_bytes(32)
+        secret = secret_of(settings, store)
         jobs = Jobs(store, open_queue(settings.queue), send=settings.serve.tasks == "send", secret=secret)
         limits = settings.limits
         pool = Pool(worker_task(settings), max(1, settings.serve.workers), backlog=limits.backlog, wait=limits.wait)
