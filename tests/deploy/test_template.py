@@ -15,11 +15,11 @@ from PIL import Image
 import onlooker.jobs.aws_lambda as functions
 from onlooker.analyzer import Analysis
 from onlooker.core.faces import Faces
+from onlooker.jobs.answering import answer, give_up
 from onlooker.jobs.folder import FolderStore
 from onlooker.jobs.job import JobOptions, Jobs, kept_key
 from onlooker.jobs.objects import Form, ObjectInfo, StoredObject
 from onlooker.jobs.sqlite import SqliteQueue
-from onlooker.jobs.worker import answer, give_up
 from onlooker.settings import Settings, load
 from tests.deploy.lint import findings, parsed
 

@@ -12,6 +12,7 @@ import pytest
 from onlooker.analyzer import Analysis
 from onlooker.core.errors import ObjectMissing, StorageError
 from onlooker.core.faces import Faces
+from onlooker.jobs.answering import answer
 from onlooker.jobs.folder import FolderStore
 from onlooker.jobs.job import (
     IdempotencyConflict,
@@ -30,7 +31,6 @@ from onlooker.jobs.job import (
 )
 from onlooker.jobs.objects import ObjectInfo
 from onlooker.jobs.sqlite import SqliteQueue
-from onlooker.jobs.worker import answer
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

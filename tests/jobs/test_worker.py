@@ -15,20 +15,10 @@ from PIL import Image
 from onlooker.analyzer import Analysis
 from onlooker.core.errors import StorageError
 from onlooker.core.faces import Faces
-from onlooker.jobs.events import Task
-from onlooker.jobs.folder import FolderStore
-from onlooker.jobs.job import JobOptions, Jobs, answer_key, kept_key, picture_key, without_ids
-from onlooker.jobs.objects import ObjectStore
-from onlooker.jobs.queues import Message
-from onlooker.jobs.sqlite import SqliteQueue
-from onlooker.jobs.worker import (
+from onlooker.jobs.answering import (
     KEPT_SIDE,
     SETTLED,
-    TOLD,
-    UNTOLD,
     Analyze,
-    Gate,
-    Worker,
     answer,
     give_up,
     key_in,
@@ -36,6 +26,13 @@ from onlooker.jobs.worker import (
     shown,
     without_exif,
 )
+from onlooker.jobs.events import Task
+from onlooker.jobs.folder import FolderStore
+from onlooker.jobs.job import JobOptions, Jobs, answer_key, kept_key, picture_key, without_ids
+from onlooker.jobs.objects import ObjectStore
+from onlooker.jobs.queues import Message
+from onlooker.jobs.sqlite import SqliteQueue
+from onlooker.jobs.worker import TOLD, UNTOLD, Gate, Worker
 from onlooker.media.images import Picture
 
 
@@ -278,7 +275,7 @@ def test_a_picture_that_cannot_be_kept_is_answered_without(
         raise error
 
     if error is not None:
-        monkeypatch.setattr("onlooker.jobs.worker.without_exif", fails)
+        monkeypatch.setattr("onlooker.jobs.answering.without_exif", fails)
     job = jobs.submit(b"p" if error is None else jpeg(), "a", JobOptions(keep=True)).id
     assert answer(jobs.store, picture_key(job), Reads()) == "answered"
     found = jobs.find(job)

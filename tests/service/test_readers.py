@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from onlooker.core.errors import StorageError
+from onlooker.jobs.answering import give_up, lost_reason
 from onlooker.jobs.pool import Busy, WorkerLost
-from onlooker.jobs.worker import give_up, lost_reason
 from onlooker.service import readers
 from onlooker.service.readers import ThroughQueue
 from tests.service.world import PIXEL, World, no_faces

@@ -16,11 +16,11 @@ from starlette.applications import Starlette
 
 from onlooker.analyzer import Analysis
 from onlooker.core.faces import Faces
+from onlooker.jobs.answering import answer
 from onlooker.jobs.folder import FolderStore
 from onlooker.jobs.job import Jobs, picture_key
 from onlooker.jobs.pool import Answer
 from onlooker.jobs.sqlite import SqliteQueue
-from onlooker.jobs.worker import answer
 from onlooker.service.app import create_app
 from onlooker.service.security import Limiter
 from onlooker.service.site import Site

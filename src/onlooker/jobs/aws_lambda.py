@@ -16,10 +16,10 @@ from typing import Any
 
 from onlooker.analyzer import Analyzer
 from onlooker.core.errors import ConfigError, ModelError
+from onlooker.jobs.answering import answer, give_up, key_in, shown
 from onlooker.jobs.events import Task, tasks_in
 from onlooker.jobs.job import without_ids
 from onlooker.jobs.objects import ObjectStore, open_store
-from onlooker.jobs.worker import answer, give_up, key_in, shown
 from onlooker.settings import Settings, load
 
 GIVEN_UP = "the picture was tried several times and could not be answered; try it in another format"

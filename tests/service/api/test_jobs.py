@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from onlooker.analyzer import Analysis
+from onlooker.jobs.answering import give_up, lost_reason
 from onlooker.jobs.job import Ticket, picture_key
 from onlooker.jobs.pool import Answer, WorkerLost
-from onlooker.jobs.worker import give_up, lost_reason
 from tests.service.world import NOBODY, PIXEL, World, client_of, no_faces, photograph, problem, state, submitted
 
 pytestmark = pytest.mark.anyio
