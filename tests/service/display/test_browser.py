@@ -5,9 +5,12 @@ import io
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -285,3 +288,75 @@ def test_the_operator_sees_boxes_and_why_and_what_is_wrong(page: Page, server: C
         page.driver.close()
         page.driver.switch_to.window(page.driver.window_handles[0])
     assert page.one("#camera-word").text == "Camera active"  # that it was lost is no customer's concern
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """A host of adverts that are pages: one of a colour, and ``/on``, which leads on to it by another name."""
+
+    def do_GET(self) -> None:
+        assert isinstance(self.server, ThreadingHTTPServer)
+        self.send_response(302 if self.path == "/on" else 200)
+        self.send_header("Location", f"http://localhost:{self.server.server_port}/")
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        colour = "#{:02x}{:02x}{:02x}".format(*COLOURS["page"])
+        self.wfile.write(f"<!doctype html><html style='background: {colour}'>".encode())
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@contextmanager
+def elsewhere() -> Iterator[str]:
+    """The address of such a host."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as host:
+        Thread(target=host.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{host.server_port}"
+        host.shutdown()
+
+
+def add(server: Server, name: str, url: str) -> None:
+    """Add a page elsewhere to the campaign of a server that runs, before all others and once an hour."""
+    more = f'[[advert]]\nid = "{name}"\nurl = "{url}"\nduration = 3\ngeneral = true\npriority = 5\ncap_per_hour = 1\n'
+    with server.campaign.open("a") as file:
+        file.write(more)
+
+
+def loads(page: Page) -> int:
+    """How often the screen's page was loaded since the last call."""
+    return sum(url.endswith("/display/main.js") for url in page.requests())
+
+
+def test_a_page_of_a_new_host_is_let_in_between_two_plays_and_shown(page: Page, server: Callable[..., Server]) -> None:
+    running = server(slot=1)
+    open_screen(page, running)
+    shown(page, "red", "green")
+    page.wait(lambda: page.script("return !!navigator.serviceWorker.controller"), PATIENCE)
+    page.requests()
+    with elsewhere() as host:
+        add(running, "far", f"{host}/")
+        shown(page, "page")
+        page.wait(lambda: any(play.creative_id == "far" for play in kept(running)), PATIENCE)
+        assert loads(page) == 1
+        add(running, "astray", f"{host}/on")
+        page.wait(lambda: '"advert": "astray"' in running.log, PATIENCE)
+        assert "is not among those that the screen's page lets in" in running.log
+        before = len(kept(running))
+        page.wait(lambda: len(kept(running)) > before, PATIENCE)  # it is passed over
+    plays = kept(running)
+    assert [play.creative_id for play in plays].count("far") == 1
+    assert "astray" not in {play.creative_id for play in plays}
+    # No play was interrupted, and none was made up for what was blocked.
+    assert [play.reason for play in plays if not play.complete] == []
+    assert len({play.play_id for play in plays}) == len(plays)
+    assert loads(page) == 0  # it would not help
+    page.complaints()  # the browser says what it has blocked
+
+
+def test_the_line_beside_the_advert_follows_the_campaign(page: Page, server: Callable[..., Server]) -> None:
+    running = server(slot=1)
+    open_screen(page, running)
+    assert page.one("#line").text.startswith("A camera here estimates age and gender to choose adverts.")
+    shown(page, "red", "green")
+    running.campaign.write_text(f"targeting = false\n{running.campaign.read_text()}")
+    page.wait(lambda: page.one("#line").text.startswith("A camera here counts visits"), PATIENCE)

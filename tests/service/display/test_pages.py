@@ -16,7 +16,6 @@ from onlooker.service.display.content import Content
 from onlooker.service.display.gate import Gate
 from onlooker.service.display.keeper import Camera
 from onlooker.service.display.messages import Present, Task
-from onlooker.service.display.notice import line, paragraphs
 from onlooker.service.display.operator import Operator
 from onlooker.service.display.plays import today
 from onlooker.service.display.screen import Screen
@@ -254,20 +253,6 @@ def test_counts_of_today_are_rounded_down_to_whole_groups(tmp_path: Path) -> Non
     assert seen[8] == (0, 0, [])
     assert seen[-1] == (20, 0, [("female", "25-34", 10), ("male", "65+", 10)])
     ledger.close()
-
-
-def test_the_notice_says_what_is_switched_on_and_no_more() -> None:
-    def text(settings: Display) -> str:
-        return line(settings) + " ".join(part for pair in paragraphs(settings) for part in pair)
-
-    whole = text(Display(owner="Harbour Street Ltd", contact="it@harbour.example"))
-    assert "to choose adverts" in whole
-    assert "Harbour Street Ltd runs this screen" in whole
-    assert "it@harbour.example" in whole
-    assert "choose" not in text(Display(targeting=False))
-    assert "age" not in line(Display(demographics=False))
-    assert "estimates an age" not in text(Display(demographics=False))
-    assert "count how many" not in text(Display(counting=False))
 
 
 def test_with_everything_off_no_camera_is_wanted(tmp_path: Path) -> None:

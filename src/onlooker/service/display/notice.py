@@ -6,6 +6,7 @@ from io import BytesIO
 import segno
 
 from onlooker.settings import Display
+from onlooker.signage.campaign import Campaign
 
 
 def qr(text: str) -> str:
@@ -15,17 +16,19 @@ def qr(text: str) -> str:
     return out.getvalue().decode("utf-8")
 
 
-def line(settings: Display) -> str:
+def line(settings: Display, campaign: Campaign) -> str:
     """The first layer, beside the advert."""
-    if settings.demographics and settings.targeting:
+    if _chooses(settings, campaign):
         return "A camera here estimates age and gender to choose adverts. No picture is kept."
+    if not settings.counting:
+        return "A camera here counts nobody and chooses nothing at present. No picture is kept."
     if settings.demographics:
         return "A camera here counts visits by estimated age and gender. No picture is kept."
     return "A camera here counts visits. No picture is kept."
 
 
-def paragraphs(settings: Display) -> list[tuple[str, str]]:
-    """The further layers: headings and texts, as the settings in force have it."""
+def paragraphs(settings: Display, campaign: Campaign) -> list[tuple[str, str]]:
+    """The further layers: headings and texts, as the settings and the campaign in force have it."""
     what = ["While you are in front of this screen a camera looks for faces."]
     if settings.demographics:
         what.append("For each it estimates an age and a gender, as probabilities that are often wrong.")
@@ -34,11 +37,8 @@ def paragraphs(settings: Display) -> list[tuple[str, str]]:
         "sent anywhere, and nobody is recognised: who leaves and comes back is somebody new."
     )
     why = []
-    if settings.demographics and settings.targeting:
-        why.append(
-            "To choose an advert that may suit whoever is there. Anybody who may be under 18 is left out of that: then "
-            "adverts for everybody take turns."
-        )
+    if _chooses(settings, campaign):
+        why.append("To choose an advert that may suit whoever is there." + _minors(campaign))
     if settings.counting:
         why.append(
             "To count how many people came, for how long they stayed and whether they looked. Only totals are kept, "
@@ -52,15 +52,39 @@ def paragraphs(settings: Display) -> list[tuple[str, str]]:
     )
     return [
         ("What happens", " ".join(what)),
-        ("Why", " ".join(why) or "It is switched off at present."),
+        ("Why", " ".join(why) or _nothing(settings)),
         ("Who does it", who),
         ("How to object", object_),
     ]
 
 
-def values(settings: Display, paused_until: str | None) -> dict[str, str]:
+def values(settings: Display, campaign: Campaign, paused_until: str | None) -> dict[str, str]:
     """What the page of the notice is filled with; ``paused_until`` is a time of day."""
-    body = "".join(f"<section><h2>{escape(h)}</h2><p>{escape(text)}</p></section>" for h, text in paragraphs(settings))
+    parts = paragraphs(settings, campaign)
+    body = "".join(f"<section><h2>{escape(heading)}</h2><p>{escape(text)}</p></section>" for heading, text in parts)
     minutes = f"{settings.pause_minutes:g}"
     state = f"Nobody is looked at until {paused_until}." if paused_until else ""
-    return {"line": escape(line(settings)), "body": body, "minutes": minutes, "state": escape(state)}
+    return {"line": escape(line(settings, campaign)), "body": body, "minutes": minutes, "state": escape(state)}
+
+
+def _chooses(settings: Display, campaign: Campaign) -> bool:
+    """Whether adverts are chosen by who is there: either may switch that off."""
+    return settings.demographics and settings.targeting and campaign.targeting
+
+
+def _nothing(settings: Display) -> str:
+    """Why nothing is done. The settings alone decide whether the camera is opened, and the campaign may not use it."""
+    if settings.demographics and settings.targeting:
+        return "For nothing at present: nobody is counted, and adverts take turns whoever is there."
+    return "It is switched off at present."
+
+
+def _minors(campaign: Campaign) -> str:
+    """Who is left out of the choice, as a sentence to be added; nothing where nobody is."""
+    minors = campaign.minors
+    if minors.policy != "exclude_from_targeting" or minors.threshold >= 1:
+        return ""
+    return (
+        f" Anybody who may be under 18, by an estimated probability of {minors.threshold * 100:g} % or more, is left "
+        "out of that: then adverts for everybody take turns."
+    )

@@ -21,7 +21,8 @@ PEOPLE_EVERY, STATE_EVERY = 0.12, 0.5
 """Seconds between words of who is in front, and of everything else."""
 
 SILENT_PAGE = 120.0
-"""Seconds after which a page that plays is missed; it asks at the end of each slot."""
+"""Seconds after which a page that plays is missed, where it does not listen to events; it asks at the end of each slot,
+which may be an hour away."""
 
 SECOND_PAGE = (
     "a second page of this screen is open somewhere and waits; close it, or let it play by its button; for a second "
@@ -113,7 +114,7 @@ class Operator:
             "playing": None if screen.slot is None else _decided(screen.slot.decision),
             "ahead": None if (ahead := screen.ahead()) is None else {"advert": ahead.advert.id, "why": ahead.why},
             "page": {
-                "heard": page.heard is not None and now - page.heard < SILENT_PAGE,
+                "heard": studio.seat.present or (page.heard is not None and now - page.heard < SILENT_PAGE),
                 "waiting": page.waiting,
                 "sent": page.sent,
             },

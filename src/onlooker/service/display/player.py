@@ -162,7 +162,7 @@ class Player:
 
     async def notice(self, _: Request) -> Response:
         """What the camera does, why, for whom, and how to object; for everybody."""
-        values = notice.values(self.studio.settings, self.studio.paused_until)
+        values = notice.values(self.studio.settings, self.studio.screen.content.campaign, self.studio.paused_until)
         return HTMLResponse(fill(template("notice.html"), values))
 
     async def pause(self, request: Request) -> Response:
@@ -179,11 +179,14 @@ class Player:
 
     def _manifest(self) -> dict[str, Any]:
         screen = self.studio.screen
-        return {**screen.content.manifest(), "alone": screen.alone(), "camera": screen.camera_word()}
+        told = {"line": self._line(), "alone": screen.alone(), "camera": screen.camera_word()}
+        return {**screen.content.manifest(), **told}
+
+    def _line(self) -> str:
+        return notice.line(self.studio.settings, self.studio.screen.content.campaign)
 
     def _words(self) -> dict[str, str]:
-        settings = self.studio.settings
-        return {"line": notice.line(settings), "screen": escape(settings.screen), "version": __version__}
+        return {"line": escape(self._line()), "screen": escape(self.studio.settings.screen), "version": __version__}
 
     def _seated(self, page: str, *, waits: bool = False, take: bool = False) -> bool:
         """Whether a page may play; whoever did so far is told at once where it takes over."""

@@ -33,6 +33,12 @@ class Seat:
         """Whether another page waits."""
         return self._now() - self._refused < ASKED
 
+    @property
+    def present(self) -> bool:
+        """Whether the page that plays is there. Before any has asked, as after a restart of the server in the midst of
+        a play, whichever listens is taken for it."""
+        return bool(self._listening[self.holder] if self.holder else self._listening)
+
     def claim(self, page: str, *, waits: bool = False, take: bool = False) -> bool:
         """Whether ``page`` may play: it has the seat, or gets it now.
 

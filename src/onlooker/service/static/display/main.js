@@ -3,6 +3,7 @@
 // It alone knows when a slot ends. Shortly before, it asks what comes next; where nobody answers it lets adverts for
 // everybody take turns, and in the end the default. Every play is kept in the browser until the server has it.
 
+import { Anew } from "/static/display/anew.js";
 import { Media } from "/static/display/media.js";
 import { Plays } from "/static/display/plays.js";
 import { Seat } from "/static/display/seat.js";
@@ -15,6 +16,7 @@ const FADE = 800;
 const AGAIN = 2000; // ms between two questions whether the page that plays is gone
 
 const plays = new Plays();
+const anew = new Anew();
 const media = new Media();
 const stage = new Stage(document.getElementById("stage"));
 
@@ -37,6 +39,7 @@ function take(told) {
   manifest = told;
   rest(told.alone);
   camera(told.camera);
+  if (told.line) document.getElementById("line").textContent = told.line; // what an earlier page kept has none
   media.prefetch(manifest.adverts);
 }
 
@@ -62,7 +65,7 @@ async function renew() {
 
 /** What comes next, by the server; by ourselves where it does not answer. */
 async function next(endsIn) {
-  const play = identity();
+  const play = anew.play() ?? identity();
   try {
     // What the server does not know of, it cannot count: a play that waits, or one that an earlier server chose.
     await Promise.race([plays.flush(), wait(ANSWER / 3)]);
@@ -92,7 +95,8 @@ function byOurselves(play) {
   return { play, advert, planned: advert.slot_ms, propensity: 1, decided: false };
 }
 
-/** A slot whose advert is on a layer, ready to be shown. What cannot be shown is reported and passed over. */
+/** A slot whose advert is on a layer, ready to be shown. What cannot be shown is reported and passed over. Null where
+ * nothing can be, or not before the page is loaded anew. */
 async function prepared(endsIn) {
   const asked = steady();
   for (let tries = 0; tries < 6; tries += 1) {
@@ -101,6 +105,7 @@ async function prepared(endsIn) {
       slot.layer = await stage.prepare(slot.advert, media);
       return slot;
     } catch (error) {
+      if (error.blocked && (await anew.helps(error.blocked, slot.play, manifest.version))) return null;
       await unshown(slot, error);
     }
   }
@@ -159,7 +164,7 @@ async function show(slot, shownBefore = 0, startedAt = null) {
   await plays.close({ ...entry, shown_ms: ms, reason: stopped });
   // What was chosen before somebody came who must not see it is not shown either.
   playing = null;
-  if (!seat.held) return null;
+  if (!seat.held || anew.due) return null;
   const fit = after && !refused.has(after.play) && !(stopped && after.advert.restricted);
   return fit ? after : prepared(0);
 }
@@ -189,9 +194,9 @@ async function resumed() {
 
 function listen() {
   const source = new EventSource(`/display/events?page=${seat.page}`);
-  source.addEventListener("campaign", (event) => {
+  source.addEventListener("campaign", () => {
     plays.flush();
-    if (JSON.parse(event.data).version !== manifest?.version) renew();
+    renew(); // also where its adverts are the same: the notice's line may be another
   });
   source.addEventListener("camera", (event) => camera(JSON.parse(event.data)));
   source.addEventListener("seat", (event) => seat.told(JSON.parse(event.data)));
@@ -270,6 +275,7 @@ async function run() {
   const before = await resumed();
   let slot = before ? await show(before.slot, before.before, before.startedAt) : await prepared(0);
   for (;;) {
+    if (anew.due) return location.reload();
     try {
       if (!seat.held) {
         stage.clear();

@@ -8,9 +8,14 @@ export class Stage {
 
   constructor(root) {
     this.#root = root;
+    // What the page's own policy blocks fires "load" all the same.
+    document.addEventListener("securitypolicyviolation", (event) => {
+      if (event.effectiveDirective === "frame-src") this.#blocked(event.blockedURI);
+    });
   }
 
-  /** A layer with an advert, decoded but not visible yet. Throws where it cannot be shown. */
+  /** A layer with an advert, decoded but not visible yet. Throws where it cannot be shown; `blocked` is the
+   * address in the error that the page's own policy forbids. */
   async prepare(advert, media) {
     const address = await media.address(advert);
     const layer = document.createElement("div");
@@ -25,6 +30,13 @@ export class Stage {
     }
     if (!layer.isConnected) this.#root.append(layer);
     return layer;
+  }
+
+  /** Tell the page elsewhere that is being loaded that it is blocked. The browser names the address alone, and that may be
+   * one that the page leads on to. */
+  #blocked(address) {
+    const coming = this.#root.querySelectorAll(".layer:not(.shown) iframe[sandbox]");
+    for (const frame of coming) frame.dispatchEvent(new CustomEvent("blocked", { detail: address }));
   }
 
   /** Fade to a layer; the one before it goes once it is covered. */
@@ -83,7 +95,11 @@ function html(layer, address, advert) {
   node.src = address;
   layer.append(node);
   document.getElementById("stage").append(layer); // a page loads only within the document
-  return new Promise((resolve) => node.addEventListener("load", resolve, { once: true }));
+  const blocked = "its address, or one that it leads on to, is not among those that the screen's page lets in";
+  return new Promise((resolve, reject) => {
+    node.addEventListener("load", resolve, { once: true });
+    node.addEventListener("blocked", ({ detail }) => reject(Object.assign(new Error(blocked), { blocked: detail })));
+  });
 }
 
 function within(promise, ms) {

@@ -9,6 +9,7 @@ const SHELL = [
   "/static/icon.svg",
   "/static/icons.svg",
   "/static/display/display.css",
+  "/static/display/anew.js",
   "/static/display/main.js",
   "/static/display/media.js",
   "/static/display/plays.js",
