@@ -75,7 +75,7 @@ class Ticket(msgspec.Struct, frozen=True):
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A job as the API shows it, and, once it is answered, as it is stored.
 
-    status    queued; done; failed (``error`` says why: it cannot be read, or it stopped its worker every time)
+    status    queued; done; failed (``error`` says why: it cannot be read, or several tries did not answer it)
     analysis  what ``onlooker analyze`` prints for the picture, once it was looked at
     picture   address of the picture that is kept, if it is
     timings   seconds: in the queue, and of each step

@@ -118,7 +118,7 @@ JOB = thing(
         "id": JOB_ID,
         "status": {
             "enum": ["queued", "done", "failed"],
-            "description": "failed: the picture cannot be read, or stopped its worker every time; `error` says which",
+            "description": "failed: the picture cannot be read, or several tries did not answer it; `error` says which",
         },
         "created": {"type": "string", "format": "date-time"},
         "answered": _or_null("string", "when", format="date-time"),

@@ -153,18 +153,19 @@ async function show(slot, shownBefore = 0, startedAt = null) {
   playing = { ...entry, shown };
   const left = slot.planned - shownBefore;
   const toEnd = () => left - (steady() - began);
-  let after = null;
+  let coming = null;
   await Promise.race([wait(toEnd() - Math.min(LEAD, left / 2)), stopping]);
   if (!stopped) {
-    const coming = prepared(toEnd());
+    coming = prepared(toEnd());
     await Promise.race([Promise.all([coming, wait(toEnd())]), stopping]);
-    after = await coming;
   }
   const ms = stopped ? shown() : Math.min(shown(), slot.planned);
+  // Closed before the next is waited for: a page that takes over takes up what it finds open.
   await plays.close({ ...entry, shown_ms: ms, reason: stopped });
-  // What was chosen before somebody came who must not see it is not shown either.
   playing = null;
+  const after = await coming;
   if (!seat.held || anew.due) return null;
+  // What was chosen before somebody came who must not see it is not shown either.
   const fit = after && !refused.has(after.play) && !(stopped && after.advert.restricted);
   return fit ? after : prepared(0);
 }
