@@ -1,4 +1,4 @@
-"""Every store and every queue there is, behind one fixture each; the servers they need run once a session."""
+"""Every store and every queue there is, behind one fixture each, and jobs on two; servers run once a session."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from onlooker.jobs.folder import FolderStore
+from onlooker.jobs.job import Jobs
 from onlooker.jobs.objects import ObjectStore
 from onlooker.jobs.queues import Queue
 from onlooker.jobs.sqlite import SqliteQueue
 from tests.jobs import servers
+from tests.jobs.scripted_jobs import Clock
 from tests.jobs.servers import Server
 
 NUMBERS = itertools.count(1)
@@ -94,3 +96,13 @@ def queue(request: pytest.FixtureRequest, tmp_path: Path) -> Queue:
     moto = request.getfixturevalue("moto")
     request.getfixturevalue("amazon")(sqs=moto)
     return SqsQueue(make_queue(moto))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, clock: Clock) -> Jobs:
+    return Jobs(FolderStore(tmp_path / "pictures"), SqliteQueue(tmp_path / "tasks.sqlite", clock=clock))
