@@ -258,6 +258,10 @@ def test_a_bucket_that_fails_ends_the_run_and_keeps_what_was_done(source: Path) 
         def holds(self, name: str) -> bool:
             return name in self.written
 
+        def holds_other(self, name: str, data: bytes) -> bool:
+            del data
+            return name in self.written
+
         def write(self, name: str, data: bytes) -> None:
             del data
             with self.lock:
@@ -276,3 +280,27 @@ def test_a_bucket_that_fails_ends_the_run_and_keeps_what_was_done(source: Path) 
         convert(plan(source), target, workers=1)
     done = [name for name, entry in recall(target).items() if entry.state != "failed"]
     assert len(done) == 2
+
+
+def test_another_picture_of_that_name_is_not_written_over(tmp_path: Path) -> None:
+    """One picture into its own folder, where an unrelated original is called as its JPEG would be."""
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (30, 20), "red").save(tmp_path / "photos" / "a.png")
+    Image.new("RGB", (30, 20), "blue").save(tmp_path / "photos" / "a.jpg")
+    before = (tmp_path / "photos" / "a.jpg").read_bytes()
+    (entry,) = run(tmp_path / "photos" / "a.png", tmp_path / "photos").entries
+    assert (entry.state, entry.note.partition(";")[0]) == ("failed", "another picture lies at a.jpg already")
+    assert (tmp_path / "photos" / "a.jpg").read_bytes() == before
+
+
+def test_two_folders_into_one_do_not_lose_a_picture(tmp_path: Path) -> None:
+    for folder, colour in (("one", "red"), ("two", "blue")):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (30, 20), colour).save(tmp_path / folder / "IMG_1.png")
+    assert run(tmp_path / "one", tmp_path / "both").entries[0].state == "converted"
+    before = (tmp_path / "both" / "IMG_1.jpg").read_bytes()
+    assert run(tmp_path / "two", tmp_path / "both").entries[0].state == "failed"
+    assert (tmp_path / "both" / "IMG_1.jpg").read_bytes() == before
+    # And what changed in its own folder is done again.
+    Image.new("RGB", (40, 20), "red").save(tmp_path / "one" / "IMG_1.png")
+    assert run(tmp_path / "one", tmp_path / "both").entries[0].state == "converted"

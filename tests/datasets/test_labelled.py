@@ -83,6 +83,12 @@ def test_a_face_is_known_by_what_its_labels_call_it(tmp_path: Path) -> None:
     assert (face.name, face.path) == ("anna/0.jpg", tmp_path / "anna" / "0.jpg")
 
 
+def test_a_list_of_before_knows_a_face_by_its_last_name_where_no_other_is_called_so(tmp_path: Path) -> None:
+    faces = read(write(tmp_path / "faces.csv", "file,age\nanna/0.jpg,20\nben/0.jpg,30\nben/1.jpg,40\n")).faces
+    assert [face.age for face in select(faces, frozenset({"0.jpg", "1.jpg"}))] == [40.0]
+    assert [face.age for face in select(faces, frozenset({"anna/0.jpg", "1.jpg"}))] == [20.0, 40.0]
+
+
 def test_rows_that_cannot_be_used_are_listed_with_the_line_they_stand_on(tmp_path: Path) -> None:
     rows = ["file,age,gender", "good.jpg,30,f", "a.jpg,young,f", "", "b.jpg,,m", "c.jpg,-1,m", "d.jpg,126,m"]
     rows += ["e.jpg,nan,m", "f.jpg,30,robot", ",30,m", "short.jpg", "last.jpg,125,m"]

@@ -377,3 +377,19 @@ def test_a_fault_in_tidying_up_does_not_end_that(tmp_path: Path, caplog: pytest.
         running.join(20)
     assert not running.is_alive()
     assert "a fault of ours" in caplog.text
+
+
+def test_a_dead_letter_is_hidden_no_longer_than_sqs_hides_one() -> None:
+    """Twelve hours from when it was received: asked for more, SQS refuses, and the letter comes back every minute."""
+    assert UNTOLD + TOLD < 12 * 3600
+
+
+def test_a_dead_letter_that_cannot_be_hidden_does_not_keep_the_sweep_from_ending(
+    jobs: Jobs, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs.submit(b"p", "a", JobOptions())
+    wear_out(jobs, clock)
+    assert jobs.queue.dead_letters is not None
+    monkeypatch.setattr(type(jobs.queue.dead_letters), "extend", lambda *_: False)
+    with pytest.raises(StorageError, match="cannot be hidden"):
+        worker(jobs, Reads()).bury()

@@ -140,7 +140,7 @@ def check(data: Path, kind: str, names_only: bool, near: float) -> None:
     if kind == "json":
         click.echo(json.dumps(found.to_dict(), indent=1))
     else:
-        click.echo(work.summary(found, SHOWN // 2))
+        click.echo(_shown(work.summary(found, SHOWN // 2)))
     if not found.sound:
         raise click.exceptions.Exit(2)
 
@@ -170,7 +170,7 @@ def explore(data: Path, output: Path, faces: bool, seed: int) -> None:
     if numbers.swapped:
         click.echo(swap_sentence(numbers))
     for problem in numbers.problems:
-        click.echo(f"left out: {problem}", err=True)
+        click.echo(f"left out: {_shown(problem)}", err=True)
     click.echo(f"{_count(numbers.faces, 'face')}; open {output / 'index.html'}")
 
 
@@ -232,7 +232,7 @@ def split(data: Path, output: Path, seed: int) -> None:
         raise InputError(f"{data}: none of its pictures can be read; the first, {problems[-len(read.faces)]}")
     write_split(output, rows)
     for problem in problems:
-        click.echo(f"left out: {problem}", err=True)
+        click.echo(f"left out: {_shown(problem)}", err=True)
     sizes = Counter(row.part for row in rows)
     shares = ", ".join(f"{part} {n} ({n / len(rows):.1%})" for part, n in sizes.most_common())
     click.echo(f"{output}: {len(rows)} faces in {len({row.group for row in rows})} groups: {shares}")

@@ -35,6 +35,10 @@ class BucketTarget:
         """See ``Target``."""
         return self._prefix + name in self._held
 
+    def holds_other(self, name: str, data: bytes) -> bool:
+        """See ``Target``."""
+        return self.holds(name) and self._store.get(self._prefix + name).data != data
+
     def write(self, name: str, data: bytes) -> None:
         """See ``Target``."""
         key = self._prefix + name

@@ -25,7 +25,8 @@ State = Literal["converted", "already fine", "failed"]
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What became of one source. Paths are relative, ``/`` between folders; ``note`` says what was done, or why it
-    failed; ``size`` (bytes) and ``modified`` (ns) are the source's, by which a change is noticed."""
+    failed; ``size`` (bytes) and ``modified`` (ns) are the source's, by which a change is noticed; ``root`` the folder
+    it lay in, empty in journals of before."""
 
     source: str
     target: str
@@ -37,6 +38,7 @@ class Entry:
     modified: int = 0
     quality: int = QUALITY
     earlier: bool = False
+    root: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class Report:
         """All of it, as JSON."""
         found = {"counts": {state: self.counts[state] for state in ("converted", "already fine", "failed")}}
         pictures = [asdict(entry) for entry in self._told()]
+        for picture in pictures:
+            del picture["root"]
         return json.dumps({**found, "pictures": pictures, "left_alone": self.left_alone}, indent=1) + "\n"
 
     def to_csv(self) -> str:
@@ -156,6 +160,9 @@ def _convert_one(root: Path, name: str, to: str, target: Target, before: Entry |
         if seen.st_size > MAX_BYTES:
             raise PictureError(f"the file is over {MAX_BYTES // 2**20} MB; make the picture smaller first")
         jpeg = to_jpeg((root / name).read_bytes(), name, quality=quality)
+        ours = before is not None and before.target == to and before.root in ("", str(root.resolve()))
+        if not ours and target.holds_other(to, jpeg.data):
+            raise InputError(f"another picture lies at {to} already; take it away, or name another target")
         target.write(to, jpeg.data)
     except StorageError:
         raise
@@ -167,7 +174,8 @@ def _convert_one(root: Path, name: str, to: str, target: Target, before: Entry |
         return replace(failed, note=f"the picture cannot be converted ({type(error).__name__}: {error})")
     state: State = "already fine" if jpeg.kept else "converted"
     note = "; ".join([*([f"its content is {jpeg.format}"] if jpeg.lies else []), *jpeg.notes])
-    return Entry(name, to, state, jpeg.format, jpeg.lies, note, seen.st_size, seen.st_mtime_ns, quality)
+    lay = str(root.resolve())
+    return Entry(name, to, state, jpeg.format, jpeg.lies, note, seen.st_size, seen.st_mtime_ns, quality, root=lay)
 
 
 def _unchanged(before: Entry, to: str, seen: os.stat_result, quality: int) -> bool:

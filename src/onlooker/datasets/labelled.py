@@ -2,7 +2,8 @@
 
 import csv
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -195,5 +196,12 @@ def parse_age(text: str) -> tuple[float, float]:
 
 
 def select(faces: list[LabelledFace], wanted: frozenset[str]) -> Iterator[LabelledFace]:
-    """The faces whose name is among ``wanted``."""
-    return (face for face in faces if face.name in wanted)
+    """The faces whose name is among ``wanted``, see ``names_in``."""
+    return (face for face, name in zip(faces, names_in(faces, wanted), strict=True) if name in wanted)
+
+
+def names_in(faces: Sequence[LabelledFace], known: Container[str]) -> list[str]:
+    """What a list that has the names ``known`` calls each face: its name or, where the list has not that, its path's
+    last part, if that is no other face's: so lists of before have it."""
+    last = Counter(face.path.name for face in faces)
+    return [face.path.name if face.name not in known and last[face.path.name] == 1 else face.name for face in faces]

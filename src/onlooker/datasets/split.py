@@ -4,6 +4,7 @@ import csv
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -94,18 +95,20 @@ def age_band(age: float) -> int:
 
 
 def write_split(path: Path, rows: Sequence[SplitRow]) -> None:
-    """Write ``file,part,group``, sorted by file."""
+    """Write ``file,part,group``, sorted by file, whole or not at all. A name that is no UTF-8 keeps its bytes."""
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["file", "part", "group"])
+    writer.writerows((r.file, r.part, r.group) for r in sorted(rows, key=lambda r: r.file))
+    data = text.getvalue().encode("utf-8", "surrogateescape")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["file", "part", "group"])
-        writer.writerows((r.file, r.part, r.group) for r in sorted(rows, key=lambda r: r.file))
+    path.write_bytes(data)
 
 
 def read_split(path: Path) -> list[SplitRow]:
     """Read what ``write_split`` wrote. Raises ``DatasetError`` where it is missing or malformed."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
+        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
             rows = list(csv.DictReader(stream))
         if not rows:
             raise ValueError("no row")

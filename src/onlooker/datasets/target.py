@@ -25,6 +25,10 @@ class Target(Protocol):
         """Whether a file of that name, ``/`` between folders, is there."""
         ...
 
+    def holds_other(self, name: str, data: bytes) -> bool:
+        """Whether a file of that name is there and has other bytes. Raises ``StorageError`` where it cannot be read."""
+        ...
+
     def write(self, name: str, data: bytes) -> None:
         """Store a file. Raises ``InputError`` where this one cannot be, ``StorageError`` where none can."""
         ...
@@ -69,6 +73,14 @@ class FolderTarget:
     def holds(self, name: str) -> bool:
         """See ``Target``."""
         return (self._folder / name).is_file()
+
+    def holds_other(self, name: str, data: bytes) -> bool:
+        """See ``Target``."""
+        path = self._folder / name
+        try:
+            return path.is_file() and path.read_bytes() != data
+        except OSError as error:
+            raise StorageError(f"{path}: cannot be read ({error.strerror}); check the folder's rights") from None
 
     def write(self, name: str, data: bytes) -> None:
         """See ``Target``."""

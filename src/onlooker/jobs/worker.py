@@ -25,9 +25,10 @@ log = logging.getLogger(__name__)
 EXPIRE_EVERY = 600.0
 """Seconds between two searches of the store for what has expired."""
 
-UNTOLD, TOLD = 60.0, 12 * 3600.0
+UNTOLD, TOLD = 60.0, 12 * 3600.0 - 120.0
 """Seconds that a dead letter is hidden while its jobs are told, and once they were. The first is short: a letter whose
-jobs could not be told comes again, to this worker or to another."""
+jobs could not be told comes again, to this worker or to another. Both together stay within the twelve hours that SQS
+hides a message for, from when it was received."""
 
 PAUSE = 0.5
 """Seconds to wait after a failure before the next task is taken."""
@@ -138,7 +139,8 @@ class Worker:
             for message in dead:
                 try:
                     self._tell(message)
-                    letters.extend(message, TOLD)
+                    if not letters.extend(message, TOLD):
+                        raise StorageError("a dead letter that was told of cannot be hidden; it comes again")
                 except Exception as error:
                     errors.append(error)
             if errors:

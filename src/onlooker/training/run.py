@@ -139,7 +139,7 @@ def _opinions(path: Path, faces: Sequence[LabelledFace]) -> list[LabelledFace]:
     """Another system's labels of ``faces``; one that says nothing where it has none."""
     said = {face.name: face for face in labelled.read(path).faces}
     silence = LabelledFace(path, 0.0, labelled.MAX_AGE)
-    answers = [said.get(face.name, silence) for face in faces]
+    answers = [said.get(name, silence) for name in labelled.names_in(faces, said)]
     if all(answer is silence for answer in answers):
         raise InputError(f"{path}: names none of the files that are learnt from; its column file must hold their names")
     return answers
@@ -151,10 +151,10 @@ def prepare(data: Path, run: Path, split: Path | None, count: Counter) -> Traini
     read = labelled.read(data)
     problems = list(read.problems)
     own = run / "split.csv"
-    begun = read_split(own) if own.exists() and (run / "last.pt").exists() else None
+    begun = read_split(own) if own.exists() else None
     if split is not None:
         rows = read_split(split)
-        if begun is not None and set(begun) != set(rows):
+        if begun is not None and (run / "last.pt").exists() and set(begun) != set(rows):
             raise InputError(f"{run} was begun with another split ({own}); name that one, or another folder")
     elif begun is not None:
         rows = begun
@@ -164,8 +164,8 @@ def prepare(data: Path, run: Path, split: Path | None, count: Counter) -> Traini
     told = len(problems) > len(read.problems)
     part_of = {row.file: row.part for row in rows}
     parts: dict[str, list[LabelledFace]] = {part: [] for part in PARTS}
-    for face in read.faces:
-        part = part_of.get(face.name)
+    for face, name in zip(read.faces, labelled.names_in(read.faces, part_of), strict=True):
+        part = part_of.get(name)
         if part in parts:
             parts[part].append(face)
         elif not told:

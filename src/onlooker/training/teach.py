@@ -4,6 +4,7 @@ A label is one person's age, with the noise of whoever wrote it; the mean answer
 this one usually are (Hinton, Vinyals and Dean, 2015).
 """
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -34,7 +35,8 @@ def ask_teachers(train: Examples, config: TrainConfig, path: Path, progress: Pro
     if not config.teachers:
         return None
     cards = [ModelCard.load(Path(teacher)) for teacher in config.teachers]
-    stamp = json.dumps([len(train.ages), *(card.sha256 for card in cards)])
+    faces = hashlib.sha256(train.age_low.tobytes() + train.females.tobytes()).hexdigest()
+    stamp = json.dumps([len(train.ages), faces, *(card.sha256 for card in cards)])
     if path.exists():
         kept = np.load(path)
         if str(kept["stamp"]) == stamp:

@@ -33,7 +33,7 @@ def explore(data: Path, output: Path, *, faces: bool = True, seed: int = 1) -> N
             sheet(shown).save(output / "faces.png")
         else:
             (output / "faces.png").unlink(missing_ok=True)
-        (output / "index.html").write_text(text, encoding="utf-8")
+        (output / "index.html").write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise InputError(f"{output}: cannot be written to ({error.strerror}); name another --output folder") from None
     return numbers

@@ -282,6 +282,7 @@ async function run() {
         stage.clear();
         await seated();
         slot = await prepared(0);
+        if (anew.due) continue;
       }
       slot = slot ? await show(slot) : (await wait(1000), await prepared(0));
     } catch (error) {
