@@ -1,6 +1,5 @@
 """UTKFace's faces as the report's networks read them, all in memory: 73 MB as uint8 at 32 x 32."""
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from onlooker.core.errors import DatasetError, PictureError
 from onlooker.core.protocols import Progress, silent
 from onlooker.datasets import utkface
 from onlooker.media.images import Picture
+from onlooker.report.kept import Key, key_of, read_array, write_array
 from onlooker.report.transform import SIDE, transform
 
 
@@ -33,9 +33,15 @@ class Faces:
     def __len__(self) -> int:
         return len(self.names)
 
+    @property
+    def key(self) -> Key:
+        """What tells these faces from others, for what is kept of them."""
+        return key_of(self.folder, self.names)
+
 
 def read_faces(folder: Path, cache: Path, progress: Progress = silent) -> Faces:
-    """The faces of a UTKFace folder; their pixels are kept in ``cache`` (``.npy``) and taken from there next time.
+    """The faces of a UTKFace folder; their pixels are kept in ``cache`` (``.npy``) and taken from there next time,
+    where the folder and the names are the same.
 
     Raises ``DatasetError`` where the folder holds none, or a picture cannot be read.
     """
@@ -55,9 +61,9 @@ def read_faces(folder: Path, cache: Path, progress: Progress = silent) -> Faces:
 
 
 def _pixels(folder: Path, names: list[str], cache: Path, progress: Progress) -> NDArray[np.uint8]:
-    index = cache.with_suffix(".json")
-    if cache.exists() and index.exists() and json.loads(index.read_text(encoding="utf-8")) == names:
-        return np.asarray(np.load(cache))
+    key = key_of(folder, names)
+    if (known := read_array(cache, key)) is not None:
+        return known
     pixels = np.empty((len(names), SIDE, SIDE, 3), dtype=np.uint8)
 
     def read(i: int) -> None:
@@ -70,8 +76,5 @@ def _pixels(folder: Path, names: list[str], cache: Path, progress: Progress) -> 
     with ThreadPoolExecutor() as pool:
         for done, _ in enumerate(pool.map(read, range(len(names))), start=1):
             progress(done)
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    index.unlink(missing_ok=True)
-    np.save(cache, pixels)
-    index.write_text(json.dumps(names), encoding="utf-8")
+    write_array(cache, pixels, key)
     return pixels

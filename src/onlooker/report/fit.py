@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from onlooker.core.errors import InputError
 from onlooker.report.backend import keras
+from onlooker.report.kept import digest, write_whole
 from onlooker.report.networks import CLASSES, LOSSES, Model
 from onlooker.report.plain import Forward
 
@@ -26,10 +27,12 @@ Targets = dict[str, NDArray[np.intp]]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What is learned from or measured on: float inputs or uint8 pixels ``(N, ...)`` and the targets."""
+    """What is learned from or measured on: float inputs or uint8 pixels ``(N, ...)``, the targets, and the
+    names of the files, which tell one part from another."""
 
     inputs: NDArray[Any]
     targets: Targets
+    names: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +60,21 @@ def fit(
     *,
     epochs: int,
     seed: int,
+    weights: str | None = None,
     report: Report = lambda _: None,
 ) -> History:
     """Train ``model`` into ``folder``: ``last.pt`` after each epoch, ``best.pt`` where validation loss fell; at the
     end the model holds the best weights. Returns the scores of each epoch.
 
     Goes on from ``last.pt`` where there is one, as if it had never stopped. Raises ``InputError`` where that was begun
-    with another seed or other faces.
+    with another seed, other faces or, where its base has any, other ``weights``.
     """
     variables = [variable.value for variable in model.trainable_variables]
     optimizer = torch.optim.Adam(variables, lr=1e-3, eps=1e-7)  # Keras' defaults
     stamp = {"network": model.name, "seed": seed, "train": len(train.inputs), "validation": len(validation.inputs)}
+    stamp |= {"list of training files": digest(train.names), "list of validation files": digest(validation.names)}
+    if weights is not None:
+        stamp["choice of weights"] = weights
     history, best = _resume(model, optimizer, folder, stamp)
     batches = -(-len(train.inputs) // BATCH)
     for epoch in range(len(history) + 1, epochs + 1):
@@ -142,7 +149,7 @@ def _resume(
         folder.mkdir(parents=True, exist_ok=True)
         return [], float("inf")
     state = torch.load(path, weights_only=True)
-    if changed := [key for key, value in stamp.items() if state["stamp"][key] != value]:
+    if changed := [key for key, value in stamp.items() if state["stamp"].get(key) != value]:
         raise InputError(f"{folder} was begun with another {', '.join(changed)}; name another --output folder")
     _restore(model, state["weights"])
     optimizer.load_state_dict(state["optimizer"])
@@ -164,7 +171,4 @@ def _kept(model: Model) -> list[Any]:
 
 
 def _save(path: Path, state: dict[str, Any]) -> None:
-    """Whole or not at all: an interruption leaves the file of before."""
-    partial = path.with_suffix(".part")
-    torch.save(state, partial)
-    partial.replace(path)
+    write_whole(path, lambda file: torch.save(state, file))

@@ -15,6 +15,7 @@ from onlooker.core.errors import DatasetError
 from onlooker.core.protocols import Progress, silent
 from onlooker.datasets.split import part_files
 from onlooker.report.faces import Faces
+from onlooker.report.kept import read_array, write_array
 
 FORMS = ("ours_32", "ours_full")
 
@@ -30,9 +31,9 @@ def unseen(faces: Faces, part: NDArray[np.intp], v1: Path) -> NDArray[np.intp]:
 
 def ask(faces: Faces, chosen: NDArray[np.intp], cache: Path, *, workers: int, progress: Progress = silent) -> Said:
     """What our model says of some faces, in both forms. Answers are kept in ``cache`` (``.npy``): probability of
-    female and class of ages, ``(faces, forms, 2)``, NaN where it was not asked."""
-    known = np.load(cache) if cache.exists() else np.zeros(0)
-    if known.shape != (len(faces), len(FORMS), 2):
+    female and class of ages, ``(faces, forms, 2)``, NaN where it was not asked. Those on other faces are not used."""
+    known = read_array(cache, faces.key)
+    if known is None or known.shape != (len(faces), len(FORMS), 2):
         known = np.full((len(faces), len(FORMS), 2), np.nan, dtype=np.float32)
     missing = chosen[np.isnan(known[chosen]).any(axis=(1, 2))]
     if len(missing):
@@ -40,7 +41,7 @@ def ask(faces: Faces, chosen: NDArray[np.intp], cache: Path, *, workers: int, pr
         small: list[Source] = [faces.pixels[i] for i in missing]
         for k, sources in enumerate((small, [faces.folder / faces.names[i] for i in missing])):
             known[missing, k] = _read(analyzer, sources, k * len(missing), progress)
-        np.save(cache, known)
+        write_array(cache, known, faces.key)
     return {
         form: {
             "gender": np.asarray(known[chosen, k, 0] >= 0.5, dtype=np.intp),

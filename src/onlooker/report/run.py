@@ -16,6 +16,7 @@ from onlooker.report import networks
 from onlooker.report.backend import keras
 from onlooker.report.faces import Faces, read_faces
 from onlooker.report.fit import History, Part, Report, fit, predict
+from onlooker.report.kept import read_array, write_array, write_text
 from onlooker.report.networks import CLASSES, Model, output_names, summary
 from onlooker.report.ours import ask, unseen
 from onlooker.report.plain import Forward, forward_of
@@ -88,7 +89,8 @@ def reproduce(task: Task, model: Model, faces: Faces, options: Options) -> dict[
     forward, inputs = _trained_part(model, faces, folder, options)
 
     def part(chosen: NDArray[np.intp]) -> Part:
-        return Part(inputs[chosen], {name: faces.labels[name][chosen] for name in outputs})
+        targets = {name: faces.labels[name][chosen] for name in outputs}
+        return Part(inputs[chosen], targets, [faces.names[i] for i in chosen])
 
     epochs = options.epochs or EPOCHS[task]
     history = fit(
@@ -99,14 +101,13 @@ def reproduce(task: Task, model: Model, faces: Faces, options: Options) -> dict[
         folder,
         epochs=epochs,
         seed=options.seed,
+        weights=options.weights if task == "inception" else None,
         report=options.report,
     )
     model.save(folder / "best.keras")
     said = {name: answer.argmax(1) for name, answer in predict(forward, inputs[parts.test]).items()}
     result = _result(task, model, faces, parts, history, said, options)
-    path = options.output / "results" / f"{options.split}-{model.name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_text(options.output / "results" / f"{options.split}-{model.name}.json", json.dumps(result, indent=1) + "\n")
     return result
 
 
@@ -118,8 +119,8 @@ def _trained_part(model: Model, faces: Faces, folder: Path, options: Options) ->
     after = names.index("features") + 1
     base = keras.Model(model.input, model.get_layer("features").output)
     kept = folder.parent / f"features-{options.weights}-{options.seed}.npy"
-    features = np.load(kept) if kept.exists() else np.zeros(0)
-    if len(features) != len(faces):
+    features = read_array(kept, faces.key)
+    if features is None:
         rows = []
         for i in range(0, len(faces), 64):
             batch = torch.from_numpy(faces.pixels[i : i + 64]).float() / 255
@@ -127,8 +128,7 @@ def _trained_part(model: Model, faces: Faces, folder: Path, options: Options) ->
                 rows.append(base(batch, training=False).numpy())
             options.count("looking through Inception", min(i + 64, len(faces)), len(faces))
         features = np.concatenate(rows)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        np.save(kept, features)
+        write_array(kept, features, faces.key)
     return forward_of(model.layers[after:]), features
 
 
