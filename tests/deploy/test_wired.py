@@ -10,7 +10,7 @@ import pytest
 import urllib3
 
 import onlooker.jobs.aws_lambda as functions
-from tests.deploy.test_template import RESOURCES, environment, text
+from tests.deploy.template import RESOURCES, environment, text
 from tests.jobs import servers
 from tests.service.conftest import Server, start_server
 

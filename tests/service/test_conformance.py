@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.service.conftest import Server
-from tests.service.test_server import works
+from tests.service.running import works
 
 CONFIG = """
 [checks]

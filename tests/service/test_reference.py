@@ -15,7 +15,7 @@ from onlooker.core.doubts import DOUBTS
 from onlooker.service.problems import PREFIX, TYPES
 from onlooker.service.reference import _CURL, METHODS
 from tests.service.conftest import Server
-from tests.service.test_server import answered, call, sent
+from tests.service.running import answered, call, sent
 from tests.service.world import PIXEL, World, make_world
 
 pytestmark = pytest.mark.anyio

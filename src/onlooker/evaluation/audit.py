@@ -162,7 +162,7 @@ def _gap(grouping: str, among: list[Group], everyone: Group, metric: str, asked:
 
 def difference(one: Estimate, other: Estimate) -> Estimate:
     """How far two independent figures are apart, the greater less the smaller, its interval from theirs (Zou and
-    Donner, 2008)."""
+    Donner, 2008). Two groups' excesses share the means they are beside, and are taken for independent all the same."""
     high, low = (one, other) if one.value >= other.value else (other, one)
     value = high.value - low.value
     below = np.hypot(high.value - high.low, low.high - low.value)

@@ -1,7 +1,7 @@
 """What is left of a group's gap where its ages are not to blame: its figures beside everyone's of the same ages.
 
-Indirect standardisation, as in epidemiology: what a group shows, less what it would show if each of its faces did as
-well as the mean of all faces in the same age band. It asks nothing of bands in which the group has no faces.
+Indirect standardisation (Breslow and Day, 1987): what a group shows, less what it would show if each of its faces did
+as well as the mean of all faces in the same age band. It asks nothing of bands in which the group has no faces.
 """
 
 from collections.abc import Mapping

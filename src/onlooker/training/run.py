@@ -161,14 +161,14 @@ def prepare(data: Path, run: Path, split: Path | None, count: Counter) -> Traini
     else:
         looked = partial(_told, count, "looking for duplicates", len(read.faces))
         rows = build_split(read.faces, progress=looked, left_out=problems.append)
-    told = len(problems) > len(read.problems)
+    explained = len(problems) > len(read.problems)  # why a face has no part: it could not be read
     part_of = {row.file: row.part for row in rows}
     parts: dict[str, list[LabelledFace]] = {part: [] for part in PARTS}
     for face, name in zip(read.faces, labelled.names_in(read.faces, part_of), strict=True):
         part = part_of.get(name)
         if part in parts:
             parts[part].append(face)
-        elif not told:
+        elif not explained:
             problems.append(f"{face.name}: not in the split")
     if empty := [part for part, faces in parts.items() if not faces]:
         raise DatasetError(
