@@ -19,6 +19,7 @@ from onlooker.core.demographics import (
     gender_label,
     likely_class,
     share_below,
+    whole_years,
 )
 
 
@@ -219,3 +220,11 @@ def test_an_interval_ends_at_the_first_age_that_is_not_held() -> None:
     even = np.full((1, N_AGES), 1 / N_AGES, dtype=np.float32)
     tails = np.where(HALF_YEARS > 80, 0.5, 0.1)  # the very old are always held, but nobody in between is
     assert age_interval(even, tails)[1][0] == pytest.approx(60.1, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("age", "years"),
+    [(84.5, 85), (85.5, 86), (84.46, 85), (84.44, 84), (84.5499, 85), (0.0, 0), (0.5, 1), (99.96, 100), (100.0, 100)],
+)
+def test_whole_years_are_those_of_the_age_as_answers_hold_it(age: float, years: int) -> None:
+    assert whole_years(age) == years

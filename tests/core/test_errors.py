@@ -10,6 +10,7 @@ from onlooker.core.errors import (
     DatasetError,
     InputError,
     ModelError,
+    ModelUnreadable,
     ObjectMissing,
     OnlookerError,
     PictureError,
@@ -32,6 +33,7 @@ KINDS = [value for value in vars(errors).values() if isinstance(value, type) and
         (ObjectMissing, 2),
         (StorageFull, 2),
         (ModelError, 3),
+        (ModelUnreadable, 3),
     ],
 )
 def test_each_error_has_its_exit_code(kind: type[OnlookerError], code: int) -> None:

@@ -4,6 +4,7 @@ An age is a distribution over whole years 0 to 100 (``N_AGES`` probabilities a f
 the label *female* in the training data. Labels are made only where they are shown, and may be undetermined.
 """
 
+import math
 from typing import Literal, get_args
 
 import numpy as np
@@ -40,6 +41,12 @@ def gender_label(p_female: float, confidence: float = GENDER_CONFIDENCE) -> Gend
     if p_female >= confidence:
         return "female"
     return "male" if 1.0 - p_female >= confidence else None
+
+
+def whole_years(age: float) -> int:
+    """An age in whole years, as a person would say it. It is that of the age as answers hold it, to 0.1, so that a
+    table, a page and whoever rounds an answer say the same."""
+    return math.floor(round(age, 1) + 0.5)
 
 
 def age_class(ages: NDArray[np.floating]) -> NDArray[np.intp]:

@@ -9,6 +9,7 @@
     |       +-- ObjectMissing   a key that the store does not hold
     |       +-- StorageFull     no room is left
     +-- ModelError           exit code 3: a model is missing, corrupt or cannot run here
+        +-- ModelUnreadable  a model's file that this user may not read
 
 Every message says what was expected, what came, and how to mend it, in one sentence a user can act on.
 """
@@ -54,3 +55,7 @@ class ModelError(OnlookerError):
     """A model file that is missing, fails its checksum, or has no build for this platform."""
 
     exit_code = 3
+
+
+class ModelUnreadable(ModelError):
+    """A model's file that is there, as far as can be seen, and that this user may not read."""
