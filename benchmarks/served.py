@@ -66,13 +66,13 @@ def main() -> None:
     torch.set_num_threads(2)
     parts = [part for part in ("validation", "other") if (options.run / f"{part}.npz").exists()] or ["calibration"]
     sets = {part: read_part(options.run, part) for part in parts}
-    ages = read_part(options.run, "train").ages
+    train = read_part(options.run, "train")
     print("MAE in years, macro recall of the ages' three classes, gender where labelled; on: " + ", ".join(sets))
     power = TrainConfig.load(options.run / "config.json").oversampling
     served: dict[str, Logits] = {}
     for undone in (0.0, power / 2, power):
         network = load_weights(options.run, "best.pt")
-        undo_oversampling(network, ages, undone)
+        undo_oversampling(network, train, undone)
         for mirror in (False, True):
             half = ["half undone"] * (0 < undone < power)
             name = " + ".join(["as trained", *half, *["undone"] * (undone == power), *["mirror image"] * mirror])

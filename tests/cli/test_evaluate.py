@@ -7,7 +7,7 @@ from PIL import Image
 
 from onlooker.datasets.split import SplitRow, write_split
 from onlooker.evaluation.metrics import NAMES
-from onlooker.models.cards import DEFAULT_MODEL, WEIGHTS, ModelCard
+from onlooker.models.cards import DEFAULT_MODEL, WEIGHTS, ModelCard, builtin_card
 from tests.cli.conftest import Run
 
 YOUNG, OLD = "36_1_0_20170101000000000.jpg", "78_1_0_20170101000000001.jpg"
@@ -67,6 +67,26 @@ def test_a_set_labelled_in_classes_is_measured_by_them(run: Run, labelled: Path)
     assert figures["label_class_accuracy"]["value"] == 0.5
     assert figures["mae"]["value"] > 10
     assert figures["class_accuracy"]["value"] == 0.0  # one class says nothing of child, adult and old
+
+
+def test_classes_that_are_reached_are_not_told_as_ages_held(run: Run, labelled: Path) -> None:
+    (labelled / "labels.csv").write_text(f"file,age,Gender\n{YOUNG},30-39,female\n{OLD},70+,\n", encoding="utf-8")
+    lines = run("evaluate", labelled, "--aligned", "--output", "out").out.splitlines()
+    assert "age within its interval            no known ages" in lines
+    assert any(line.startswith("labelled class reached by interval ") and line.endswith(" %)") for line in lines)
+    assert any(line.startswith("gender right                       ") and "no labels" not in line for line in lines)
+    page = Path("out/evaluation.html").read_text(encoding="utf-8")
+    assert "labelled class reached by interval" in page
+    assert "Ages held" not in page
+    assert "Any confidence" not in page
+
+
+def test_a_gender_that_is_nowhere_named_is_not_one_without_a_label(run: Run, labelled: Path) -> None:
+    crop = Image.new("RGB", (60, 60), (40, 40, 40))
+    crop.save(labelled / "dark.png")
+    (labelled / "labels.csv").write_text("file,age,gender\ndark.png,30,female\n", encoding="utf-8")
+    lines = run("evaluate", labelled, "--aligned").out.splitlines()
+    assert "gender right where named           none named" in lines
 
 
 def test_a_page_and_every_figure_may_be_written(run: Run, labelled: Path) -> None:
@@ -183,8 +203,15 @@ def test_an_audit_may_be_recorded_and_told_in_words(run: Run, many: Path) -> Non
     assert set(ModelCard.load(Path(MODEL)).fairness) >= {"mine"}
     told = run("models", "card", MODEL)
     assert "## Whom it serves worse: mine" in told.out
-    run("models", "card", MODEL, "--output", "card.md")
-    assert Path("card.md").read_text(encoding="utf-8") == told.out
+    for _ in range(2):
+        assert run("models", "card", MODEL, "--output", "card.md").code == 0
+        assert Path("card.md").read_text(encoding="utf-8") == told.out
+    picture = Path(many).parent / YOUNG
+    before = picture.read_bytes()
+    refused = run("models", "card", MODEL, "--output", picture)
+    assert refused.code == 2
+    assert "is there, and no model card in words; name another file" in refused.err
+    assert picture.read_bytes() == before
 
 
 def test_calibrating_writes_a_card_of_the_same_weights_that_can_be_used(run: Run, many: Path) -> None:
@@ -201,6 +228,65 @@ def test_calibrating_writes_a_card_of_the_same_weights_that_can_be_used(run: Run
     assert card.scores == {}
     figures = json.loads(run("evaluate", many, "--aligned", "--model", "mine.json", "--format", "json").out)
     assert figures["interval_coverage"]["value"] == pytest.approx(0.8, abs=0.1)
+
+
+def test_calibrating_on_classes_of_ages_says_so_and_keeps_it_in_the_card(run: Run, many: Path) -> None:
+    classes = many.with_name("classes.csv")
+    classes.write_text("file,age\n" + f"{YOUNG},30-39\n{OLD},70+\n" * 55, encoding="utf-8")
+    found = run("calibrate", classes, "--aligned", "--output", "mine.json", "--probability", "0.875")
+    assert found.code == 0
+    assert found.out.splitlines()[:2] == [
+        "110 faces",
+        "110 of them are labelled by classes of ages: each counts by an age drawn from what the model says of the face "
+        "within its class",
+    ]
+    card = ModelCard.load(Path("mine.json"))
+    assert card.calibration is not None
+    assert card.calibration.fitted_on == "classes: 110 faces given as crops, 110 of them by classes of ages"
+    assert "holds the age of 87.5% of faces" in card.notes
+    assert " 87.5% of ages" in run("models", "card", "mine.json").out
+    again = run("calibrate", classes, "--aligned", "--output", "mine.json", "--model", "mine.json")
+    assert again.code == 0, "its own card may be fitted anew"
+
+
+@pytest.mark.parametrize(
+    ("output", "says"),
+    [
+        ("labelled/many.csv", "a card is a .json file"),
+        (f"{DEFAULT_MODEL}.onnx", "a card is a .json file"),
+        ("config.json", "config.json is there, and no model's card"),
+        ("other.json", "is the card of another model, yunet"),
+        ("face_v5_fast.json", "is the card of another model, face_v5_fast, whose weights lie beside it"),
+        ("faces.json", "faces.json is the labelled data"),
+    ],
+)
+def test_a_new_card_takes_the_place_of_nothing_else(run: Run, many: Path, output: str, says: str) -> None:
+    Path("config.json").write_text("{}", encoding="utf-8")
+    shutil.copyfile(WEIGHTS / "yunet.json", "other.json")
+    for ending in ("json", "onnx"):
+        shutil.copyfile(WEIGHTS / f"face_v5_fast.{ending}", f"face_v5_fast.{ending}")
+    data = many
+    if output == "faces.json":
+        data = Path(output)
+        shutil.copyfile(many, data)
+    before = Path(output).read_bytes() if Path(output).exists() else None
+    found = run("calibrate", data, "--aligned", "--output", output)
+    assert (found.code, found.out) == (2, "")
+    assert says in found.err
+    assert (Path(output).read_bytes() if before is not None else None) == before
+
+
+def test_a_card_of_the_model_of_before_gives_way_and_so_does_an_empty_file(run: Run, many: Path) -> None:
+    """As ``train``, ``export`` and ``calibrate`` into one card, done again."""
+    Path("elsewhere").mkdir()
+    Path("shop.json").symlink_to("elsewhere/shop.json")
+    shutil.copyfile(WEIGHTS / "face_v5_fast.json", "elsewhere/shop.json")
+    Path("empty.json").touch()
+    for output in ("shop.json", "empty.json"):
+        assert run("calibrate", many, "--aligned", "--output", output).code == 0
+        assert ModelCard.load(Path(output)).sha256 == builtin_card(DEFAULT_MODEL).sha256
+    assert Path("shop.json").is_symlink()
+    assert [path.name for path in Path("elsewhere").iterdir()] == ["shop.json"]
 
 
 def test_too_few_faces_to_calibrate_on_are_refused(run: Run, labelled: Path) -> None:

@@ -26,6 +26,8 @@ def test_each_card_says_what_may_be_done_with_it_and_how_to_check_it(run: Run) -
     assert f"  sha256: {card.sha256}" in face
     assert f"  licence: {card.licence}" in face
     assert f"  file: present: {card.folder / card.file}" in face
+    figures = next(line for line in face if line.startswith("  on "))
+    assert f"gender_brier {next(iter(card.scores.values()))['gender_brier']['value']:.4f} (" in figures
 
 
 def test_a_corrupt_file_is_shown_beside_the_cards_and_is_no_failure(run: Run) -> None:
@@ -50,7 +52,8 @@ def test_a_wrong_copy_is_refused_and_nothing_of_it_is_kept(run: Run, tmp_path: P
     (tmp_path / "other.onnx").write_bytes(b"not the network")
     found = run("models", "fetch", "yunet", "--from", "other.onnx")
     assert (found.code, found.out) == (3, "")
-    assert "fails the checksum of yunet" in found.err
+    assert found.err.startswith("onlooker: other.onnx is not the file of yunet (SHA-256 ")
+    assert found.err.endswith("; get another copy\n")
     assert "expected 104ee26c71d5" in found.err
     assert cached() == []
 

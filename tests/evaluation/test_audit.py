@@ -46,6 +46,19 @@ def test_the_worst_group_is_named_with_how_sure_that_is() -> None:
     assert not gaps["sex", "mae"].certain
 
 
+def test_what_is_worst_of_many_by_chance_alone_is_not_certain() -> None:
+    """Twelve cameras that see alike: the worst of them lies outside its own 95 % interval, as one of twelve will."""
+    given, random = answers(480), np.random.default_rng(1)
+    cameras = random.permutation(np.arange(480) % 12).astype(str)
+    alike = replace(given, age=given.label_low + random.normal(0, 6, 480), groups={"camera": cameras})
+    found = audit(alike, ours="us")
+    overall = found.everyone.systems["us"].mae
+    gap = next(gap for gap in found.gaps if (gap.grouping, gap.metric) == ("camera", "mae"))
+    assert overall is not None
+    assert gap.worst_value.low > overall.value
+    assert not gap.certain
+
+
 def test_a_small_group_is_marked_and_never_the_worst() -> None:
     found = audit(answers(150), ours="us")
     small = {(g.grouping, g.name) for g in found.groups if g.small}
@@ -93,6 +106,17 @@ def test_others_answers_are_of_the_same_faces_and_a_class_is_an_interval(tmp_pat
     assert peers["beta"].age.tolist() == [24.5, 85]
     assert peers["beta"].age_high.tolist() == [29, 130]
     assert peers["beta"].label_low.tolist() == answers(5).label_low[:2].tolist()
+
+
+def test_a_face_that_is_named_by_a_path_is_found_by_its_files_name(tmp_path: Path) -> None:
+    given = answers(5)
+    assert given.files is not None
+    paths = np.array([f"camera/{name}" for name in given.files])
+    common, _ = read_peers(peers_file(tmp_path), replace(given, files=paths))
+    assert common.tolist() == [True, True, False, False, False]
+    paths[2] = "other/0.jpg"  # now two are called so
+    common, _ = read_peers(peers_file(tmp_path), replace(given, files=paths))
+    assert common.tolist() == [False, True, False, False, False]
 
 
 def test_others_are_audited_beside_us(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from onlooker.evaluation.calibrate import (
     cross_fitted,
     fit_calibration,
     fit_temperature,
+    located,
     needed,
 )
 from onlooker.models.calibration import Calibration
@@ -88,12 +89,59 @@ def test_few_faces_keep_only_the_probabilities_they_can_tell() -> None:
     assert fit_calibration(people(100, 5.0)).probabilities == (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9)
 
 
-def test_a_class_of_ages_is_held_where_the_interval_reaches_any_part_of_it() -> None:
-    exact = people(1500, 5.0)
-    decades = np.floor(exact.age_low / 10) * 10
-    classes = replace(exact, age_low=decades.astype(np.float32), age_high=(decades + 9).astype(np.float32))
-    narrow, wide = (apply(fit_calibration(h), exact) for h in (classes, exact))
-    assert (narrow.age_high - narrow.age_low).mean() < (wide.age_high - wide.age_low).mean()
+def in_classes(held: Held, years: int) -> Held:
+    """The same people, of each of whom only a class of so many years is known."""
+    first = (np.floor(held.age_low / years) * years).astype(np.float32)
+    return replace(held, age_low=first, age_high=first + np.float32(years - 1))
+
+
+@pytest.mark.parametrize("years", [10, 25])
+@pytest.mark.parametrize("wrong", [3.0, 5.0, 8.0])
+def test_classes_of_ages_are_fitted_so_that_ages_are_held_not_so_that_classes_are_reached(
+    years: int, wrong: float
+) -> None:
+    """However sure the network is, too: the classes tell."""
+    fresh = people(4000, wrong, seed=1)
+    found = apply(fit_calibration(in_classes(people(3000, wrong), years)), fresh)
+    assert covered(found, fresh) == pytest.approx(0.9, abs=0.04)
+
+
+def test_classes_that_tell_nothing_leave_the_distribution_as_it_is() -> None:
+    held = people(2000, 5.0)
+    anybody = replace(held, age_low=np.zeros(2000, np.float32), age_high=np.full(2000, 125, np.float32))
+    off = located(anybody).age_low - held.age_low
+    assert off.std() == pytest.approx(np.hypot(5, 5), rel=0.1), "the network's own error, and the draw's"
+
+
+def test_cross_fitting_on_classes_fits_ages_too() -> None:
+    held = people(2000, 5.0)
+    assert covered(cross_fitted(in_classes(held, 10)), held) == pytest.approx(0.9, abs=0.03)
+
+
+def test_an_age_is_drawn_where_the_face_has_it_within_its_class_and_known_ages_stay() -> None:
+    held = people(600, 5.0)
+    assert located(held) is held
+    known, classes = np.arange(600) < 100, in_classes(held, 25)
+    mixed = replace(
+        held,
+        age_low=np.where(known, held.age_low, classes.age_low),
+        age_high=np.where(known, held.age_high, classes.age_high),
+    )
+    found = located(mixed)
+    assert np.array_equal(found.age_low, found.age_high)
+    assert np.array_equal(found.age_low[known], held.age_low[known])
+    assert ((found.age_low >= mixed.age_low) & (found.age_low <= mixed.age_high)).all()
+    off = np.abs(found.age_low - held.age_low)[~known]
+    middle = np.abs((mixed.age_low + mixed.age_high) / 2 - held.age_low)[~known]
+    assert off.mean() < 0.8 * middle.mean(), "nearer than the middle of its class"
+    assert np.array_equal(located(mixed).age_low, found.age_low), "drawn alike each time"
+    over = replace(held, age_low=np.full(600, 101, np.float32), age_high=np.full(600, 125, np.float32))
+    assert set(located(over).age_low.tolist()) == {100.0}
+
+
+def test_known_ages_are_fitted_to_the_digit_as_before_there_were_classes() -> None:
+    found = fit_calibration(people(400, 5.0))
+    assert found.tails[AGES.index(50)][found.probabilities.index(0.9)] == 0.40855
 
 
 def test_temperature_undoes_too_much_confidence() -> None:

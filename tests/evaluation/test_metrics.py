@@ -60,7 +60,9 @@ def test_without_a_gender_label_there_is_no_gender_accuracy() -> None:
 
 def test_one_known_gender_among_many_is_judged_alone() -> None:
     found = measure(answers([30] * 50, [30] * 50, female=[1] + [-1] * 49, p_female=[0.8] + [0.1] * 49))
-    assert found.gender_accuracy == Estimate(1.0, 1.0, 1.0)
+    assert found.gender_accuracy is not None
+    assert found.gender_accuracy.value == 1.0
+    assert found.gender_accuracy.low == pytest.approx(1 / (1 + 1.96**2), abs=1e-3), "Wilson's, of one"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +130,7 @@ def random_answers(n: int, seed: int) -> Answers:
 def test_every_interval_contains_its_figure_and_shares_stay_shares(seed: int) -> None:
     found = measure(random_answers(120, seed))
     figures = {k: v for k, v in found.to_dict().items() if isinstance(v, dict)}
-    assert len(figures) == len(NAMES) - 2  # no class of ages is labelled
+    assert len(figures) == len(NAMES) - 3  # no class of ages is labelled
     for name, figure in figures.items():
         assert figure["low"] <= figure["value"] <= figure["high"], name
         years = name in ("mae", "bias", "interval_width")
@@ -204,7 +206,27 @@ def test_an_age_within_its_class_is_right_and_outside_is_as_far_off_as_the_neare
     assert value(found.bias) == pytest.approx((3 - 4) / 5)
     assert value(found.cs5) == 1.0
     assert value(found.label_class_accuracy) == pytest.approx(3 / 5)
-    assert value(found.interval_coverage) == 1.0
+    assert value(found.label_class_reached) == 1.0
+    assert found.interval_coverage is None, "whether an age is held is not known"
+
+
+def test_ages_held_are_told_of_known_ages_and_classes_reached_apart() -> None:
+    given = answers([20, 30, 30, 30], [30] * 4, last=[20, 30, 39, 49], low=[25] * 4, high=[35] * 4)
+    assert value(measure(given).interval_coverage) == 0.5
+    assert value(measure(given).label_class_reached) == 1.0
+
+
+def test_all_right_is_not_certain_to_be_all_of_everyone() -> None:
+    """Fifty resamples of fifty that are right are all right: the bootstrap knows nothing else."""
+    n = 50
+    everyone, nobody = np.ones(n, bool), np.zeros(n, bool)
+    found = bootstrap({"all": share_of(everyone, everyone), "none": share_of(nobody, np.arange(n) < 30)}, n)
+    assert (found["all"].value, found["all"].high) == (1.0, 1.0)
+    assert found["all"].low == pytest.approx(0.9287, abs=1e-4)
+    assert (found["none"].low, found["none"].value) == (0.0, 0.0)
+    assert found["none"].high == pytest.approx(0.1135, abs=1e-4)
+    years = bootstrap({"mean": share_of(np.ones(n), everyone)}, n)["mean"]
+    assert years == Estimate(1.0, 1.0, 1.0), "years are no share"
 
 
 def test_a_class_that_straddles_child_and_adult_says_nothing_of_either() -> None:

@@ -139,6 +139,31 @@ def test_the_page_of_an_audit_names_the_worst_first_and_every_group() -> None:
         assert f"{name} <" in page or f">{name}<" in page, name
 
 
+def test_every_other_system_has_a_mark_of_its_own() -> None:
+    given = answers(120)
+    names = [f"them{k}" for k in range(6)]
+    page = audit_page(audit(given, {name: answers(120, seed=k) for k, name in enumerate(names)}, ours="us"), "t", "x")
+    styles = [re.findall(rf"\.other{k}(?: i)? {{([^}}]+)}}", page) for k in range(6)]
+    assert all(len(found) == 2 for found in styles)
+    assert len({tuple(found) for found in styles}) == 6
+    for k, name in enumerate(names):
+        assert f'<span class="other other{k}"><i></i>{name}</span>' in page
+
+
+def test_a_system_that_says_no_gender_leaves_the_others_their_marks() -> None:
+    given = answers(120)
+    silent = replace(answers(120, seed=1), p_female=np.full(120, np.nan))
+    page = audit_page(audit(given, {"silent": silent, "them": answers(120, seed=2)}, ours="us"), "t", "x")
+    gender = page[page.index("<h3>Gender right</h3>") : page.index("<h3>Gender right, at equal ages</h3>")]
+    assert set(re.findall(r'class="other other(\d)"[^>]*><title>(\w+)', gender)) == {("1", "them")}
+
+
+def test_a_calibration_for_one_confidence_says_that_it_is_the_only_one() -> None:
+    alone = Calibration(0.9, 1.0, (0,), (0.9,), ((0.45,),), "few")
+    text = model_card(replace(builtin_card(DEFAULT_MODEL), calibration=alone))
+    assert "an interval that is meant to hold 90% of ages; `--confidence` knows 0.9 alone." in text
+
+
 def test_a_dot_is_where_its_figure_is() -> None:
     drawn = dots([Row("a", Estimate(0.0, 0.0, 0.0)), Row("b", Estimate(1.0, 1.0, 1.0))], "{:g}".format)
     first, last = (float(x) for x in re.findall(r'class="dot" cx="([\d.]+)"', drawn))

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,24 @@ def test_a_card_of_before_has_one_tail_for_all_ages() -> None:
     assert set(old.tails_for().tolist()) == {0.44}
     with pytest.raises(InputError, match=r"confidence of 0\.9 alone, not 0\.8; .*`onlooker calibrate`"):
         old.tails_for(0.8)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"tails": ((0.1, "0.3"), (0.2, 0.4))}, "tails must hold finite numbers, holds '0.3'"),
+        ({"ages": (20, float("nan"))}, "ages must hold finite numbers, holds nan"),
+        ({"ages": (60, 20)}, "must rise"),
+        ({"probabilities": (0.9, 0.9)}, "must rise"),
+        ({"probabilities": (0.5, 1.0)}, "must lie between 0 and 1"),
+        ({"gender_temperature": 0}, "gender_temperature must be above 0, is 0"),
+        ({"gender_temperature": None}, "gender_temperature must hold finite numbers"),
+        ({"interval_probability": True}, "interval_probability must hold finite numbers"),
+    ],
+)
+def test_numbers_that_no_answer_can_be_made_of_are_refused(wrong: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Calibration.from_dict(TWO.to_dict() | wrong)
 
 
 @pytest.mark.parametrize("tails", [((0.1, 0.3),), ((0.1, 0.3), (0.2,)), ((0.1, 0.3), (0.2, 0.3), (0.2, 0.3))])

@@ -24,6 +24,15 @@ REQUIRED: dict[str, Any] = {
 }
 
 
+TWO: dict[str, Any] = {
+    "interval_probability": 0.9,
+    "gender_temperature": 1.0,
+    "ages": [20],
+    "probabilities": [0.8, 0.9],
+    "tails": [[0.3, 0.4]],
+}
+
+
 def write(path: Path, values: object) -> Path:
     path.write_text(json.dumps(values), encoding="utf-8")
     return path
@@ -68,6 +77,27 @@ def test_a_saved_card_is_text_that_people_can_read(tmp_path: Path) -> None:
     assert text.endswith("}\n")
 
 
+def test_a_card_that_cannot_be_written_leaves_the_one_of_before(tmp_path: Path) -> None:
+    card = ModelCard(**REQUIRED, path=tmp_path / "tiny.json")
+    card.save()
+    with pytest.raises(UnicodeEncodeError):
+        replace(card, origin="a name with half a character: \ud83d").save()
+    assert ModelCard.load(card.path) == card
+    assert list(tmp_path.iterdir()) == [card.path]
+
+
+def test_a_link_to_a_card_stays_one_and_leads_to_what_was_saved(tmp_path: Path) -> None:
+    card = ModelCard(**REQUIRED, path=tmp_path / "kept" / "tiny.json")
+    card.folder.mkdir()
+    card.save()
+    link = tmp_path / "link.json"
+    link.symlink_to(card.path)
+    ModelCard.load(link).with_scores("a", {"mae": 5}).save()
+    assert link.is_symlink()
+    assert ModelCard.load(card.path).scores == {"a": {"mae": 5}}
+    assert list(card.folder.iterdir()) == [card.path]
+
+
 def test_scores_are_added_without_touching_the_card_itself() -> None:
     card = ModelCard(**REQUIRED, scores={"a": {"mae": 5}})
     more = card.with_scores("b", {"mae": 6})
@@ -94,6 +124,13 @@ def test_a_folder_is_no_card(tmp_path: Path) -> None:
         pytest.param({**REQUIRED, "path": "elsewhere"}, "'path'", id="a path of its own"),
         pytest.param({**REQUIRED, "calibration": {"interval_tail": 0.4}}, "'interval_tail'", id="calibration"),
         pytest.param({**REQUIRED, "calibration": [1, 2, 3]}, "mapping", id="calibration that is a list"),
+        pytest.param(
+            {**REQUIRED, "calibration": {**TWO, "tails": [["0.3", 0.4]]}}, "finite numbers", id="a calibration of texts"
+        ),
+        pytest.param({**REQUIRED, "calibration": {**TWO, "fitted_on": 3}}, "fitted_on", id="a calibration on a number"),
+        pytest.param({**REQUIRED, "bytes": "12"}, "bytes is '12'", id="a size that is a text"),
+        pytest.param({**REQUIRED, "file": None}, "file is None", id="no file"),
+        pytest.param({**REQUIRED, "scores": [1]}, "scores is [1]", id="scores that are a list"),
         pytest.param([REQUIRED], "'list'", id="a list"),
         pytest.param(None, "'NoneType'", id="nothing"),
     ],

@@ -140,6 +140,7 @@ def test_fetching_from_a_copy_puts_the_file_into_the_cache(card: ModelCard, cach
     assert path == cache / card.file
     assert path.read_bytes() == DATA
     assert source.read_bytes() == DATA
+    assert path.stat().st_mode & 0o044 == 0o044, "a service of another user reads it, too"
     assert list(cache.iterdir()) == [path]
     assert done == sorted(set(done))
     assert len(done) > 3
@@ -165,7 +166,7 @@ def test_fetching_replaces_a_corrupt_file(card: ModelCard, cache: Path, source: 
 def test_what_fails_its_checksum_leaves_nothing_behind(card: ModelCard, cache: Path, source: Path, data: bytes) -> None:
     source.write_bytes(data)
     done: list[int] = []
-    with pytest.raises(ModelError, match="fails the checksum of tiny"):
+    with pytest.raises(ModelError, match=r"copy\.onnx is not the file of tiny \(SHA-256 .*; get another copy$"):
         fetch(card, cache, source=source, progress=done.append)
     assert list(cache.iterdir()) == []
     assert max(done, default=0) <= card.bytes + (1 << 16)
@@ -174,7 +175,7 @@ def test_what_fails_its_checksum_leaves_nothing_behind(card: ModelCard, cache: P
 def test_what_fails_its_checksum_does_not_displace_what_was_there(card: ModelCard, cache: Path, source: Path) -> None:
     path = put(cache / card.file, b"corrupt")
     source.write_bytes(b"worse")
-    with pytest.raises(ModelError, match="fails the checksum"):
+    with pytest.raises(ModelError, match="is not the file of tiny"):
         fetch(card, cache, source=source)
     assert path.read_bytes() == b"corrupt"
 
@@ -246,6 +247,18 @@ def test_the_address_of_the_card_is_fetched_over_https(
     monkeypatch.setattr(urllib.request, "urlopen", answer)
     assert fetch(card, cache, timeout=7).read_bytes() == DATA
     assert asked == [("https://example.org/tiny.onnx", 7)]
+
+
+def test_an_address_that_gives_another_file_is_named(
+    card: ModelCard, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(_: urllib.request.Request, timeout: float) -> BytesIO:  # noqa: ARG001
+        return BytesIO(b"<html>moved</html>")
+
+    monkeypatch.setattr(urllib.request, "urlopen", answer)
+    with pytest.raises(ModelError, match=r"^https://example\.org/tiny\.onnx is not the file of tiny .*another way"):
+        fetch(card, cache)
+    assert list(cache.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ def test_from_labels_to_a_model_that_is_used(labelled: Path) -> None:
     )
     assert trained.returncode == 0, trained.stderr
     assert "test part" in trained.stdout
+    assert "too few to hold 90% of ages (100 are needed)" in trained.stdout
     assert "epoch 1 of 1: mae" in trained.stderr
     again = onlooker(
         *("train", "faces", "--output", "more", "--split", "run/split.csv", "--epochs", "1", "--batch", "16"),
@@ -55,9 +56,17 @@ def test_from_labels_to_a_model_that_is_used(labelled: Path) -> None:
     assert exported.returncode == 0, exported.stderr
     card = json.loads((labelled / "more" / "mine.json").read_text())
     assert "by way of run" in card["origin"]
-    both = onlooker("export", "more", "--with", "run", "--name", "both", cwd=labelled)
+    assert card["licence"] == "unstated: that of the pictures it was trained on; and mine"
+    both = onlooker("export", "more", "--with", "run", "--fast", cwd=labelled)
     assert both.returncode == 0, both.stderr
-    assert "mean of EfficientNet-Lite0 and EfficientNet-Lite0" in (labelled / "more" / "both.json").read_text()
+    assert both.stdout.startswith(f"{Path('more', 'face_fast.json')}: ")
+    assert len(both.stdout.splitlines()) == 1
+    fast = json.loads((labelled / "more" / "face_fast.json").read_text())
+    assert fast["summary"].startswith("mean of EfficientNet-Lite0 and EfficientNet-Lite0 in eight bits")
+    assert fast["licence"] == card["licence"]
+    over = onlooker("export", "run", "--output", "more", "--name", "mine", cwd=labelled)
+    assert over.returncode == 2
+    assert "more/mine.json is the card of another model" in over.stderr.replace("\\", "/")
     evaluated = onlooker(
         *("evaluate", "faces", "--aligned", "--split", "run/split.csv", "--part", "test", "--format", "json"),
         *("--model", "more/mine.json", "--record", "noise"),

@@ -19,7 +19,8 @@ onnx = pytest.importorskip("onnx", reason="training needs the extra: pip install
 
 from onlooker.training.export import export, export_fast  # noqa: E402
 from onlooker.training.network import ServedNetwork, load_weights  # noqa: E402
-from onlooker.training.run import Sources, train  # noqa: E402
+from onlooker.training.run import train  # noqa: E402
+from onlooker.training.sources import Sources  # noqa: E402
 from onlooker.training.start import load_exported, network_of  # noqa: E402
 from tests.training.small import CONFIG, nobody, unseen  # noqa: E402
 

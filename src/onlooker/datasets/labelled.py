@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,10 +83,8 @@ class Examples:
         low, high = (np.array([getattr(f, end) for f in faces], np.float32) for end in ("age_low", "age_high"))
         return cls(crops, low, high, np.array([-1 if f.female is None else f.female for f in faces], np.float32))
 
-    @property
-    def ages(self) -> NDArray[np.float32]:
-        """``(N,)`` years: the age, or the middle of the class; for drawing faces of all ages, not to learn from."""
-        return np.asarray((self.age_low + np.minimum(self.age_high, N_AGES - 1)) / 2, dtype=np.float32)
+    def __len__(self) -> int:
+        return len(self.age_low)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +132,7 @@ def _from_csv(path: Path) -> LabelledFaces:
 def _from_rows(path: Path) -> LabelledFaces:
     with path.open(newline="", encoding="utf-8-sig") as stream:
         reader = csv.DictReader(stream)
-        reader.fieldnames = columns = [name.strip() for name in reader.fieldnames or []]
+        reader.fieldnames = columns = _heads(reader.fieldnames or [])
         age_column = next((c for c in _AGE_COLUMNS if c in columns), None)
         if "file" not in columns or age_column is None:
             raise DatasetError(f"{path}: needs columns file and age (or real_age), has {', '.join(columns) or 'none'}")
@@ -149,6 +147,13 @@ def _from_rows(path: Path) -> LabelledFaces:
     if not faces:
         raise DatasetError(f"{path}: no row could be used" + (f"; the first: {problems[0]}" if problems else ""))
     return LabelledFaces(faces, problems)
+
+
+def _heads(names: Sequence[str]) -> list[str]:
+    """The names of a CSV's columns; those that mean something here do in any case (``Gender``), once."""
+    heads = [name.strip() for name in names]
+    known = ("file", "gender", *_AGE_COLUMNS)
+    return [head.lower() if head.lower() in known and head.lower() not in heads else head for head in heads]
 
 
 def _locator(path: Path) -> Callable[[str], Path]:
@@ -201,7 +206,13 @@ def select(faces: list[LabelledFace], wanted: frozenset[str]) -> Iterator[Labell
 
 
 def names_in(faces: Sequence[LabelledFace], known: Container[str]) -> list[str]:
-    """What a list that has the names ``known`` calls each face: its name or, where the list has not that, its path's
-    last part, if that is no other face's: so lists of before have it."""
-    last = Counter(face.path.name for face in faces)
-    return [face.path.name if face.name not in known and last[face.path.name] == 1 else face.name for face in faces]
+    """What a list that has the names ``known`` calls each face, see ``told_as``."""
+    return told_as([face.name for face in faces], known)
+
+
+def told_as(names: Sequence[str], known: Container[str]) -> list[str]:
+    """What a list that has the names ``known`` calls each of some faces: its name or, where the list has not that, its
+    path's last part, if that is no other face's: so lists of before have it."""
+    parts = [PurePath(name).name for name in names]
+    last = Counter(parts)
+    return [part if name not in known and last[part] == 1 else name for name, part in zip(names, parts, strict=True)]

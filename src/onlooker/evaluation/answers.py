@@ -91,7 +91,8 @@ class Answers:
 
     @property
     def held(self) -> Mask:
-        """Whether the interval holds the label, any part of it: an age is a whole year, and 100 is 100 or more."""
+        """Whether the interval reaches the label, any part of it: an age is a whole year, and 100 is 100 or more. The
+        age in a class that is reached need not be held."""
         oldest = N_AGES - 1
         first, last = np.minimum(self.label_low, oldest) - 0.5, np.minimum(self.label_high, oldest) + 0.5
         return np.asarray((self.age_low <= last) & (self.age_high >= first))

@@ -5,13 +5,15 @@ import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 
 from onlooker.core.errors import DatasetError
+from onlooker.datasets import labelled
 from onlooker.evaluation.answers import UNKNOWN, Answers
 from onlooker.evaluation.curves import band_names, bands_of
-from onlooker.evaluation.metrics import EXCESSES, NAMES, Estimate, Metrics, measure
+from onlooker.evaluation.metrics import EXCESSES, NAMES, NORMAL, Estimate, Metrics, measure
 from onlooker.evaluation.standardise import excesses
 
 SMALL = 30
@@ -61,7 +63,8 @@ class Group:
 class Gap:
     """The worst and the best group of a grouping by one metric, and the difference, in the metric's own unit.
 
-    certain  whether the worst group's interval excludes the figure over all faces
+    certain  whether the worst group's interval excludes the figure over all faces, widened for as many groups as the
+             worst was picked from: among twenty one lies outside its own 95 % by chance
     """
 
     grouping: str
@@ -156,8 +159,16 @@ def _gap(grouping: str, among: list[Group], everyone: Group, metric: str, asked:
         return None
     ranked = sorted(known, key=lambda name: badness(metric, known[name].value, asked))
     best, worst = known[ranked[0]], known[ranked[-1]]
-    certain = worst.low > overall.value or worst.high < overall.value
+    low, high = _widened(worst, len(known))
+    certain = low > overall.value or high < overall.value
     return Gap(grouping, metric, ranked[-1], worst, ranked[0], best, difference(worst, best), certain)
+
+
+def _widened(figure: Estimate, groups: int) -> tuple[float, float]:
+    """The interval that all of so many groups' figures lie in at once in 95 % (Bonferroni's correction): as much wider,
+    on either side, as that of a normal distribution. Percentiles so far out would ask for more resamples."""
+    wider = -NormalDist().inv_cdf((1 - 0.95) / 2 / groups) / NORMAL
+    return figure.value - wider * (figure.value - figure.low), figure.value + wider * (figure.high - figure.value)
 
 
 def difference(one: Estimate, other: Estimate) -> Estimate:
@@ -190,7 +201,7 @@ def read_peers(path: Path, answers: Answers) -> tuple[np.ndarray, dict[str, Answ
             f"{path}: has no column NAME_age or NAME_age_low; it names {', '.join(columns) or 'nothing'}"
         )
     assert answers.files is not None
-    said = [_said(rows.get(str(file)), names) for file in answers.files]
+    said = [_said(rows.get(name), names) for name in labelled.told_as(answers.files.tolist(), rows)]
     common = np.array([row is not None for row in said])
     if not common.any():
         raise DatasetError(f"{path}: names none of the {len(answers)} files evaluated; its column file must")

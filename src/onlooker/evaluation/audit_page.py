@@ -6,7 +6,7 @@ from html import escape
 from onlooker.evaluation.audit import SMALL, Audit, Gap, Group
 from onlooker.evaluation.figures import Row, dots
 from onlooker.evaluation.metrics import Metrics
-from onlooker.evaluation.sheet import page, section
+from onlooker.evaluation.sheet import marks, page, section
 from onlooker.evaluation.words import NAMES as WORDS
 from onlooker.evaluation.words import YEARS, apart, form, short
 
@@ -18,7 +18,7 @@ def audit_page(found: Audit, title: str, protocol: str) -> str:
         f"{found.everyone.n:,} faces {escape(protocol)}. Groups under {SMALL} faces are in italics: they say little."
     )
     key = "".join(
-        f'<span class="{"ours" if k == 0 else f"other{k - 1}"}"><i></i>{escape(name)}</span>'
+        f'<span class="{"ours" if k == 0 else f"other other{k - 1}"}"><i></i>{escape(name)}</span>'
         for k, name in enumerate(systems)
     )
     parts = [section("Who is served worst", _CERTAIN, _gaps(found.gaps))]
@@ -49,12 +49,13 @@ def audit_page(found: Audit, title: str, protocol: str) -> str:
                 f"<details><summary>All {len(groups)} groups</summary>{table}</details>",
             )
         )
-    return page(title, about, parts)
+    return page(title, about, parts, style=marks(len(systems) - 1))
 
 
 _CERTAIN = (
-    "Certain: the group's 95 % interval excludes the figure of everyone. At equal ages: less what everyone of the same "
-    "ages shows, so that no group is blamed, or cleared, for being older or younger."
+    "Certain: the group's 95 % interval, widened for the number of groups that the worst was picked from, excludes the "
+    "figure of everyone. At equal ages: less what everyone of the same ages shows, so that no group is blamed, or "
+    "cleared, for being older or younger."
 )
 
 _RANKED = (
@@ -117,8 +118,8 @@ def _group_dots(metric: str, groups: Sequence[Group], everyone: Group) -> str:
         value = getattr(group.systems[ours], metric)
         if value is not None:
             figures = [(name, getattr(m, metric)) for name, m in group.systems.items() if name != ours]
-            others = tuple((name, other) for name, other in figures if other is not None)
-            rows.append(Row(group.name, value, group.n, others if metric != "interval_coverage" else (), group.small))
+            others = tuple(figures) if metric != "interval_coverage" else ()
+            rows.append(Row(group.name, value, group.n, others, group.small))
     if not rows or overall is None:
         return ""
     return dots(rows, short(metric), line=overall.value)

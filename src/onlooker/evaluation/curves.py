@@ -86,18 +86,20 @@ def certainty(answers: Answers) -> list[Point]:
 
 
 def coverage(answers: Answers, calibration: Calibration) -> list[Point]:
-    """Share of ages in the interval, for each probability that the calibration knows: on the diagonal where it holds
-    what it says."""
+    """Share of known ages in the interval, for each probability that the calibration knows: on the diagonal where it
+    holds what it says. Empty where no age is known."""
     assert answers.distribution is not None
-    wanted = []
+    wanted: list[tuple[float, NDArray[np.bool_], NDArray[np.bool_]]] = []
+    if not answers.exact.any():
+        return []
     for probability in calibration.probabilities:
         low, high = age_interval(answers.distribution, calibration.tails_for(probability))
-        wanted.append((probability, held(answers, low, high), np.ones(len(answers), dtype=bool)))
+        wanted.append((probability, held(answers, low, high), answers.exact))
     return _points(answers, wanted)
 
 
 def held(answers: Answers, low: NDArray[np.floating], high: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Whether other intervals hold the labels."""
+    """Whether other intervals hold the labels, see ``Answers.held``."""
     return with_intervals(answers, low, high).held
 
 

@@ -17,12 +17,13 @@ ROW = 30
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of a dot plot: its name, its figure, others' figures for the same faces, and whether it says little."""
+    """A line of a dot plot: its name, its figure, others' figures for the same faces (a system's mark goes by its place
+    among them), and whether it says little."""
 
     name: str
     value: Estimate
     n: int = 0
-    others: tuple[tuple[str, Estimate], ...] = ()
+    others: tuple[tuple[str, Estimate | None], ...] = ()
     faint: bool = False
 
 
@@ -45,7 +46,7 @@ def dots(
 ) -> str:
     """A dot for each row with its interval; a ``line`` to compare with, a ``zone`` to be in, and the values the axis is
     cut to."""
-    every = [row.value for row in rows] + [other for row in rows for _, other in row.others]
+    every = [row.value for row in rows] + [other for row in rows for _, other in row.others if other is not None]
     ends = [v for e in every for v in (e.low, e.high)] + ([] if line is None else [line]) + list(zone or ())
     low, high = limits or _nice(min(ends), max(ends))
     bottom = ROW * len(rows) + 6
@@ -83,6 +84,7 @@ def _dot_row(i: int, row: Row, x: Callable[[float], float], say: Callable[[float
         f'<circle class="other other{k}" cx="{x(other.value):.1f}" cy="{y}" r="4"><title>{escape(name)} '
         f"{say(other.value)}</title></circle>"
         for k, (name, other) in enumerate(row.others)
+        if other is not None
     ]
     parts.append(f'<circle class="dot{kind}" cx="{x(row.value.value):.1f}" cy="{y}" r="5"/>')
     words = f'{say(row.value.value)}<tspan class="dim"> {say(row.value.low)} to {say(row.value.high)}</tspan>'

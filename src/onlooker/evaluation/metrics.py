@@ -1,5 +1,6 @@
 """Metrics of ages and genders, each with a bootstrap interval."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
@@ -12,6 +13,9 @@ from onlooker.evaluation.answers import Answers
 RESAMPLES = 1000
 INTERVAL = (2.5, 97.5)
 """Percentiles of the bootstrap distribution that an interval reaches to: 95 %."""
+
+NORMAL = 1.959964
+"""Standard deviations of a normal distribution on either side of its mean that hold 95 %."""
 
 ADULT = 18
 SURE = 0.9
@@ -27,7 +31,8 @@ Statistic = Callable[[Floats], Floats]
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure and the 95 % interval of the percentile bootstrap (Efron, 1979) over faces."""
+    """A figure and the 95 % interval of the percentile bootstrap (Efron, 1979) over faces; of a share that is 0 or 1,
+    where resampling sees no other, Wilson's."""
 
     value: float
     low: float
@@ -60,7 +65,8 @@ class Metrics:
     class_macro_recall      mean over those classes of the share of their faces found
     label_class_accuracy    where classes of ages are known alone: share of ages in the right one
     label_class_probability and the mean probability given to it
-    interval_coverage       share of faces whose age lies in its interval
+    label_class_reached     and share of those whose interval reaches any part of it: no share of ages held
+    interval_coverage       share of faces with a known age whose age lies in its interval
     interval_width          mean width of the interval
     mae_excess              of a group that is audited: years that its ``mae`` lies above everyone's of the same ages
     gender_accuracy_excess  likewise, how far its ``gender_accuracy`` does: below 0 where it is served worse
@@ -83,6 +89,7 @@ class Metrics:
     class_macro_recall: Estimate | None
     label_class_accuracy: Estimate | None
     label_class_probability: Estimate | None
+    label_class_reached: Estimate | None
     interval_coverage: Estimate | None
     interval_width: Estimate | None
     mae_excess: Estimate | None = None
@@ -164,10 +171,12 @@ def _genders(answers: Answers) -> dict[str, Statistic]:
 def _intervals(answers: Answers) -> dict[str, Statistic]:
     statistics: dict[str, Statistic] = {}
     given = np.isfinite(answers.age_low) & np.isfinite(answers.age_high)
-    if given.any():
-        statistics["interval_coverage"] = share_of(answers.held, given)
-        statistics["interval_width"] = share_of(answers.age_high - answers.age_low, given)
     classes = ~answers.exact
+    if given.any():
+        statistics["interval_width"] = share_of(answers.age_high - answers.age_low, given)
+        for name, among in (("interval_coverage", given & ~classes), ("label_class_reached", given & classes)):
+            if among.any():
+                statistics[name] = share_of(answers.held, among)
     if classes.any():
         whole = np.floor(answers.age + 0.5)
         statistics["label_class_accuracy"] = share_of(
@@ -186,17 +195,38 @@ def _probability_of_label(answers: Answers) -> Floats:
     return np.asarray((answers.distribution * within).sum(axis=1), dtype=np.float64)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Share:
+    """The weighted mean of ``numbers`` ``(n,)`` among ``counted`` (0 or 1) faces, for weights ``(B, n)``: ``(B,)``, NaN
+    where none has weight. ``whether`` says that they are answers to a question, 0 or 1."""
+
+    numbers: Floats
+    counted: Floats
+    whether: bool
+
+    def __call__(self, weights: Floats) -> Floats:
+        """See the class."""
+        total = weights @ self.counted
+        return np.asarray(np.divide(weights @ self.numbers, total, out=np.full(len(weights), np.nan), where=total > 0))
+
+    def estimate(self, value: float) -> "Estimate | None":
+        """Where all faces are alike, so that every resample is, too, an interval that knows how few they are."""
+        if not self.whether or value not in (0.0, 1.0):
+            return None
+        return Estimate(value, *wilson(value, int(self.counted.sum())))
+
+
 def share_of(values: NDArray[np.generic], among: Mask) -> Statistic:
-    """The weighted mean of ``values`` ``(n,)`` among some faces, for weights ``(B, n)``: ``(B,)``, NaN where none has
-    weight."""
+    """The mean of ``values`` ``(n,)`` among some faces, or where they are true or false the share that is true."""
     numbers = np.where(among, values.astype(np.float64), 0.0)
-    counted = among.astype(np.float64)
+    return Share(numbers, among.astype(np.float64), values.dtype == np.bool_)
 
-    def statistic(weights: Floats) -> Floats:
-        total = weights @ counted
-        return np.asarray(np.divide(weights @ numbers, total, out=np.full(len(weights), np.nan), where=total > 0))
 
-    return statistic
+def wilson(share: float, n: int, z: float = NORMAL) -> tuple[float, float]:
+    """The interval of a share of ``n`` that is ``z`` standard deviations wide on either side (Wilson, 1927)."""
+    middle, spread = share + z**2 / (2 * n), z * math.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
+    low, high = ((middle + side * spread) / (1 + z**2 / n) for side in (-1, 1))
+    return (0.0 if share == 0 else low), (1.0 if share == 1 else high)
 
 
 def mean_of(statistics: Sequence[Statistic]) -> Statistic:
@@ -237,7 +267,8 @@ def bootstrap(statistics: dict[str, Statistic], n: int, *, seed: int = 0) -> dic
     answer = {}
     for name, statistic in statistics.items():
         value, all_drawn = float(statistic(np.ones((1, n)))[0]), np.concatenate(drawn[name])
-        found = interval_of(value, all_drawn)
+        alike = statistic.estimate(value) if isinstance(statistic, Share) else None
+        found = alike or interval_of(value, all_drawn)
         added = max(0.0, float(np.nanmean(all_drawn)) - value) if name == "gender_ece" else 0.0
         answer[name] = Estimate(value, max(found.low - added, 0.0 if added else -np.inf), found.high - added)
     return answer

@@ -7,7 +7,7 @@ from onlooker.core.demographics import GENDER_CONFIDENCE
 from onlooker.core.doubts import BLURRED, DARK, SMALL, TURNED_PITCH, TURNED_YAW, YOUNG_AGE
 from onlooker.evaluation.metrics import NAMES, Estimate
 from onlooker.evaluation.words import NAMES as WORDS
-from onlooker.evaluation.words import YEARS, apart, figure, form
+from onlooker.evaluation.words import YEARS, apart, figure, form, percent
 from onlooker.models.cards import ModelCard
 
 _USE = """Estimating the age of faces in pictures, with an interval, and the likelier of two gender labels, for
@@ -21,6 +21,8 @@ _LIMITS = """- Intervals and probabilities hold for faces like those they were c
   and another meaning of an age, break that; `onlooker calibrate` refits them on labelled faces of your own.
 - UTKFace's ages were partly estimated by a network, and the gender and race labels of every set are somebody's
   judgement of a picture.
+- Faces askew by some 45 to 65 or 115 to 155 degrees, and one in ten of those upside down, are read wrongly, and nothing
+  of the answer shows it.
 - A figure without its data set says nothing: the sets differ more than models do.
 """
 
@@ -76,7 +78,8 @@ def _fairness(card: ModelCard) -> Iterator[str]:
     for data, found in card.fairness.items():
         yield f"## Whom it serves worse: {data}"
         yield f"{found['n']:,} faces {found['protocol']}. Race labels are the data set's; nothing here predicts one."
-        yield "Certain: the group's 95 % interval excludes the figure of everyone.\n"
+        yield "Certain: the group's 95 % interval, widened for the number of groups that the worst was picked from,"
+        yield "excludes the figure of everyone.\n"
         told = ("mae", "mae_excess", "gender_accuracy", "gender_accuracy_excess", "interval_coverage")
         worst = [gap for gap in found["gaps"] if gap["metric"] in told]
         for gap in worst:
@@ -101,10 +104,11 @@ def _honesty(card: ModelCard) -> Iterator[str]:
     calibration = card.calibration
     if calibration is None:
         return
-    shares = f"{calibration.probabilities[0]:g} to {calibration.probabilities[-1]:g}"
-    kept = calibration.interval_probability
+    least, most = calibration.probabilities[0], calibration.probabilities[-1]
+    known = f"asks for another, {least:g} to {most:g}" if most > least else f"knows {least:g} alone"
+    kept = percent(calibration.interval_probability)
     yield "## What it says when it is not sure"
-    yield f"- **Age** comes with an interval that holds {kept:.0%} of ages; `--confidence` asks for another, {shares}."
+    yield f"- **Age** comes with an interval that is meant to hold {kept} of ages; `--confidence` {known}."
     yield f"- **Calibrated on** {calibration.fitted_on or 'faces that were not recorded'}."
     yield f"- **Gender's** logit is divided by {calibration.gender_temperature:g}. It is undetermined where neither"
     yield f"  label reaches {GENDER_CONFIDENCE:g}, and for faces that are small (under {SMALL:g} px high), blurred"

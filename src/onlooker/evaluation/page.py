@@ -11,7 +11,7 @@ from onlooker.evaluation.metrics import NAMES, Estimate, Metrics
 from onlooker.evaluation.report import Report
 from onlooker.evaluation.sheet import page, section
 from onlooker.evaluation.words import NAMES as WORDS
-from onlooker.evaluation.words import figure, form
+from onlooker.evaluation.words import figure, form, percent
 
 
 def evaluation_page(found: Report, title: str, asked: float) -> str:
@@ -38,7 +38,7 @@ def evaluation_page(found: Report, title: str, asked: float) -> str:
     for name, heading, line, zone in bands:
         parts.append(_bands(name, heading, "", found.by_age, line, zone))
     for by, what in ((found.by_age, "by the labelled age"), (found.by_answer, "by the answered age")):
-        text = f"Share of ages in the interval that is meant to hold {asked:.0%}; the band is five points either side."
+        text = f"Share of ages in the interval meant to hold {percent(asked)}; the band is five points either side."
         parts.append(
             _bands("interval_coverage", f"Ages held, {what}", text, by, asked, (asked - 0.05, min(1.0, asked + 0.05)))
         )

@@ -30,7 +30,8 @@ class Report:
     score, score_whole   the cumulative score at 1 to 15 years, of ages as answered and in whole years
     reliability          share of women by the probability of female
     certainty            genders right among the most certain
-    coverage             ages held by the probability that was asked for; empty where the model states none
+    coverage             ages held by the probability that was asked for; empty where the model states none, or where
+                         classes of ages are all that is known
     """
 
     protocol: str

@@ -5,9 +5,11 @@ from html import escape
 
 _STYLE = """
 :root { color-scheme: light dark; --page: #f3f5f2; --paper: #fff; --ink: #14201a; --dim: #52605a; --line: #d5dcd7;
-  --accent: #0b6b4b; --wash: #e2efe8; --bad: #a8271d; --one: #b23a7b; --two: #1f69a8; }
+  --accent: #0b6b4b; --wash: #e2efe8; --bad: #a8271d; --one: #b23a7b; --two: #1f69a8; --three: #8a5a00;
+  --four: #6b4fb8; }
 @media (prefers-color-scheme: dark) { :root { --page: #0e1311; --paper: #161d19; --ink: #e9efeb; --dim: #a3b0a9;
-  --line: #2a342f; --accent: #5bd6a6; --wash: #16291f; --bad: #ff9c90; --one: #ee8fc0; --two: #7ab8ee; } }
+  --line: #2a342f; --accent: #5bd6a6; --wash: #16291f; --bad: #ff9c90; --one: #ee8fc0; --two: #7ab8ee;
+  --three: #e3b04b; --four: #b8a2f2; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink);
   font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", Arial, sans-serif; }
@@ -33,8 +35,7 @@ svg .curve { fill: none; stroke: var(--accent); stroke-width: 2; }
 svg .second { stroke: var(--two); }
 svg .dot.second { fill: var(--two); stroke: none; }
 svg .curve.second { fill: none; }
-svg .other { fill: var(--paper); stroke-width: 2; stroke: var(--two); }
-svg .other1 { stroke: var(--one); }
+svg .other { fill: var(--paper); stroke-width: 2; }
 svg text.faint, svg .faint tspan { fill: var(--dim); font-style: italic; }
 svg .dot.faint { fill: var(--paper); stroke: var(--accent); stroke-width: 2; }
 table { width: 100%; border-collapse: collapse; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
@@ -49,11 +50,23 @@ small { color: var(--dim); font-size: 1em; }
 .key span { margin-right: 1.25rem; white-space: nowrap; }
 .key i { display: inline-block; width: 0.7em; height: 0.7em; margin-right: 0.4em; border: 2px solid var(--accent);
   border-radius: 50%; background: var(--accent); }
-.key .other0 i { border-color: var(--two); background: none; }
-.key .other1 i { border-color: var(--one); background: none; }
+.key .other i { background: none; }
 details summary { cursor: pointer; color: var(--accent); }
 @media (max-width: 32rem) { section { padding: 1rem; } }
 """
+
+_MARKS = ("--two", "--one", "--three", "--four")
+"""Colours of other systems' marks, in their order; from the fifth system on they begin again, in dashes."""
+
+
+def marks(systems: int) -> str:
+    """The style of the marks of so many other systems: ``other0`` and on, in the figures and in their key."""
+    rules = []
+    for k in range(systems):
+        colour, dashed = f"var({_MARKS[k % len(_MARKS)]})", k // len(_MARKS) % 2 == 1
+        rules.append(f"svg .other{k} {{ stroke: {colour};{' stroke-dasharray: 3 2;' if dashed else ''} }}")
+        rules.append(f".key .other{k} i {{ border-color: {colour};{' border-style: dashed;' if dashed else ''} }}")
+    return "\n".join(rules)
 
 
 def section(heading: str, text: str, inner: str) -> str:
@@ -62,12 +75,12 @@ def section(heading: str, text: str, inner: str) -> str:
     return f'<section><h2>{escape(heading)}</h2>{told}<div class="wide" tabindex="0">{inner}</div></section>'
 
 
-def page(title: str, about: str, parts: Sequence[str]) -> str:
-    """The whole page; ``about`` is HTML, as the parts are."""
+def page(title: str, about: str, parts: Sequence[str], *, style: str = "") -> str:
+    """The whole page; ``about`` is HTML, as the parts are; ``style`` is added to what all pages have."""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n"
+        f"<title>{escape(title)}</title><style>{_STYLE}{style}</style></head>\n"
         f'<body><main><h1>{escape(title)}</h1><p class="dim">{about}</p>\n'
         + "\n".join(parts)
         + "\n</main></body></html>\n"

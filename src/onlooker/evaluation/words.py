@@ -20,6 +20,7 @@ NAMES = {
     "class_macro_recall": "child / adult / old, mean recall",
     "label_class_accuracy": "labelled class of ages right",
     "label_class_probability": "probability of the labelled class",
+    "label_class_reached": "labelled class reached by interval",
     "interval_coverage": "age within its interval",
     "interval_width": "width of the interval",
     "mae_excess": "age error, at equal ages",
@@ -51,6 +52,11 @@ def short(metric: str) -> Callable[[float], str]:
 def signed(value: float, *, digits: int = 2) -> str:
     """A difference with its sign."""
     return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def percent(share: float) -> str:
+    """A share that somebody chose, with the digits that it has: ``90%``, ``97.5%``."""
+    return f"{round(100 * share, 6):g}%"
 
 
 def figure(metric: str, value: Estimate) -> str:

@@ -1,7 +1,10 @@
 """How a network's raw answers become what is reported: part of its card, and the one documented form of it."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -35,10 +38,27 @@ class Calibration:
         object.__setattr__(self, "ages", tuple(self.ages))
         object.__setattr__(self, "probabilities", tuple(self.probabilities))
         object.__setattr__(self, "tails", tuple(tuple(row) for row in self.tails))
+        self._require_numbers()
         if not self.ages or not self.probabilities:
             raise ValueError("a calibration needs ages and probabilities")
+        if not (_rising(self.ages) and _rising(self.probabilities)):
+            raise ValueError("the ages and the probabilities of a calibration must rise")
+        if not all(0 < share < 1 for share in (*self.probabilities, self.interval_probability)):
+            raise ValueError("the probabilities of a calibration must lie between 0 and 1")
+        if self.gender_temperature <= 0:
+            raise ValueError(f"gender_temperature must be above 0, is {self.gender_temperature:g}")
         if len(self.tails) != len(self.ages) or any(len(row) != len(self.probabilities) for row in self.tails):
             raise ValueError(f"tails must have {len(self.ages)} rows of {len(self.probabilities)}, as ages and shares")
+
+    def _require_numbers(self) -> None:
+        rows = {"ages": self.ages, "probabilities": self.probabilities, "tails": [v for row in self.tails for v in row]}
+        single = {key: [getattr(self, key)] for key in ("interval_probability", "gender_temperature")}
+        for name, values in {**rows, **single}.items():
+            for value in values:
+                if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+                    raise ValueError(f"{name} must hold finite numbers, holds {value!r}")
+        if not isinstance(self.fitted_on, str):
+            raise TypeError(f"fitted_on must be a text, is {self.fitted_on!r}")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Calibration":
@@ -73,3 +93,7 @@ class Calibration:
             )
         at_ages = [np.interp(wanted, self.probabilities, row) for row in self.tails]
         return np.asarray(np.interp(HALF_YEARS, self.ages, at_ages), dtype=np.float64)
+
+
+def _rising(values: Sequence[float]) -> bool:
+    return all(one < other for one, other in pairwise(values))

@@ -5,8 +5,9 @@ the weights it exports.
 """
 
 import json
+import os
 import re
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ class ModelCard:
         """Read a card. Raises ``ModelError`` where it is missing or malformed."""
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
+            _require_kinds(values)
             if calibration := values.get("calibration"):
                 values["calibration"] = Calibration.from_dict(calibration)
             return cls(**values, path=path)
@@ -65,7 +67,7 @@ class ModelCard:
             raise ModelError(f"{path}: not a model card ({error}); export the model again") from None
 
     def save(self) -> None:
-        """Write the card to its ``path``."""
+        """Write the card to its ``path``: whole, or the one of before stays. A link stays one."""
         optional = {"url": "", "notes": "", "input_size": 0, "calibration": None, "scores": {}, "fairness": {}}
         values = {
             key: value
@@ -74,7 +76,13 @@ class ModelCard:
         }
         if self.calibration is not None:
             values["calibration"] = self.calibration.to_dict()
-        self.path.write_text(_readable(values) + "\n", encoding="utf-8")
+        place = Path(os.path.realpath(self.path))
+        draft = place.with_name(f"{place.name}.part")
+        try:
+            draft.write_text(_readable(values) + "\n", encoding="utf-8")
+            draft.replace(place)
+        finally:
+            draft.unlink(missing_ok=True)
 
     def with_scores(self, name: str, scores: dict[str, Any]) -> "ModelCard":
         """The card with the figures of one more data set."""
@@ -83,6 +91,14 @@ class ModelCard:
     def with_fairness(self, name: str, found: dict[str, Any]) -> "ModelCard":
         """The card with the audit of one more data set."""
         return replace(self, fairness={**self.fairness, name: found})
+
+
+def _require_kinds(values: dict[str, Any]) -> None:
+    """Raise ``TypeError`` where a text, a whole number or the figures of a card are something else."""
+    for f in fields(ModelCard):
+        kind = dict if f.name in ("scores", "fairness") else f.type
+        if kind in (str, int, dict) and f.name in values and type(values[f.name]) is not kind:
+            raise TypeError(f"{f.name} is {values[f.name]!r}")
 
 
 _FLAT = re.compile(r"\[[^\[\]{}\"]*\]|\{(?:\s*\"\w+\": (?:-?[\d.]+|null),?)+\s*\}")

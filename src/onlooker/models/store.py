@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import http.client
 import os
+import stat
 import tempfile
 import urllib.request
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import BinaryIO
 
 import platformdirs
 
-from onlooker.core.errors import ModelError
+from onlooker.core.errors import ModelError, ModelUnreadable
 from onlooker.core.protocols import Progress, silent
 from onlooker.models.cards import ModelCard
 
@@ -31,9 +32,12 @@ def checksum(path: Path) -> str:
 
 
 def verify(card: ModelCard, path: Path) -> Path:
-    """``path`` itself, where it is the file of the card. Raises ``ModelError`` where it is missing or another."""
+    """``path`` itself, where it is the file of the card. Raises ``ModelError`` where it is missing or another,
+    ``ModelUnreadable`` where this user may not read it."""
     try:
         actual = checksum(path)
+    except PermissionError:
+        raise _unreadable(card, path) from None
     except OSError as error:
         raise ModelError(f"{path}: the model {card.name} cannot be read ({error.strerror}); {_mend(card)}") from None
     if actual != card.sha256:
@@ -47,10 +51,17 @@ def verify(card: ModelCard, path: Path) -> Path:
 def find(card: ModelCard, cache: Path | None = None) -> Path | None:
     """The card's verified file, beside the card or in the cache, or ``None`` where it was not fetched yet.
 
-    Raises ``ModelError`` where a file is there but fails its checksum.
+    Raises ``ModelError`` where a file is there but fails its checksum, ``ModelUnreadable`` where this user may not read
+    it or not even look for it.
     """
     for path in (card.folder / card.file, (cache or cache_folder()) / card.file):
-        if path.is_file():
+        try:
+            there = stat.S_ISREG(path.stat().st_mode)
+        except PermissionError:
+            raise _unreadable(card, path) from None
+        except OSError:
+            there = False
+        if there:
             return verify(card, path)
     return None
 
@@ -91,7 +102,9 @@ def fetch(
             try:
                 with os.fdopen(handle, "wb") as out:
                     _copy(stream, out, card.bytes, progress)
-                verify(card, draft)
+                if (actual := checksum(draft)) != card.sha256:
+                    raise ModelError(_another(card, source, actual))
+                draft.chmod(0o644)  # a draft is its maker's alone; a service may read the model as another user
                 draft.replace(target)
             finally:
                 draft.unlink(missing_ok=True)
@@ -114,6 +127,14 @@ def _open(card: ModelCard, source: Path | None, timeout: float) -> BinaryIO:
     return stream
 
 
+def _another(card: ModelCard, source: Path | None, actual: str) -> str:
+    """What is said of a copy, or of what an address gave, that is not the card's file."""
+    by_hand = f"get the file another way and run `onlooker models fetch {card.name} --from FILE`"
+    shas = f"SHA-256 {actual[:12]}..., expected {card.sha256[:12]}..."
+    mend = "get another copy" if source else by_hand
+    return f"{source or card.url} is not the file of {card.name} ({shas}); {mend}"
+
+
 def _copy(stream: BinaryIO, out: BinaryIO, expected: int, progress: Callable[[int], None]) -> None:
     """Copy no more than a little over what the card announces: a wrong address must not fill the disk."""
     done = 0
@@ -123,6 +144,12 @@ def _copy(stream: BinaryIO, out: BinaryIO, expected: int, progress: Callable[[in
             break
         out.write(chunk)
         progress(done)
+
+
+def _unreadable(card: ModelCard, path: Path) -> ModelUnreadable:
+    return ModelUnreadable(
+        f"{path}: this user may not read the model {card.name}; let others read the file and enter the folders above it"
+    )
 
 
 def _mend(card: ModelCard) -> str:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from onlooker.core.errors import InputError
+from onlooker.training.files import read_mapping, write_text
 
 CROP_SIZES = {"lite0": 112, "lite1": 112, "lite2": 112, "resnet": 150}
 """The networks, and the side in pixels of the crops that each is trained with; the last is the size that its weights
@@ -72,12 +73,18 @@ class TrainConfig:
 
     def save(self, path: Path) -> None:
         """Write the configuration as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        write_text(path, json.dumps(asdict(self), indent=2) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> "TrainConfig":
-        """Read what ``save`` wrote. Raises ``InputError`` for a key that is unknown."""
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if unknown := set(values) - {f.name for f in fields(cls)}:
+        """Read what ``save`` wrote. Raises ``FileNotFoundError`` without a file, ``InputError`` for an unknown key, and
+        for a value of another kind."""
+        values = read_mapping(path, "train in another folder")
+        known = {f.name: f.default for f in fields(cls)}
+        if unknown := set(values) - set(known):
             raise InputError(f"{path}: unknown setting {sorted(unknown)[0]!r}; remove it")
+        for name, value in values.items():
+            kind = type(known[name])
+            if type(value) not in {float: (int, float), tuple: (list,)}.get(kind, (kind,)):
+                raise InputError(f"{path}: {name} is {value!r}, of another kind than {known[name]!r}; put it right")
         return cls(**values | {"teachers": tuple(values.get("teachers", ()))})

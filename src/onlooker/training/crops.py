@@ -1,5 +1,6 @@
 """Face crops of a data set in one file that training reads from: cut once, by the very function that serves."""
 
+import contextlib
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -106,9 +107,10 @@ def build_crops(
     stamp = {"size": size, "margin": margin, "detector": detector.name, "files": files}
     index = target.with_suffix(".json")
     if target.exists() and index.exists():
-        known = json.loads(index.read_text(encoding="utf-8"))
-        if known["stamp"] == stamp and "failed" in known:
-            return np.load(target, mmap_mode="r"), {int(i): why for i, why in known["failed"].items()}
+        with contextlib.suppress(ValueError, KeyError, TypeError):  # damaged: cut anew
+            known = json.loads(index.read_text(encoding="utf-8"))
+            if known["stamp"] == stamp and "failed" in known:
+                return np.load(target, mmap_mode="r"), {int(i): why for i, why in known["failed"].items()}
     index.unlink(missing_ok=True)
     crops = np.lib.format.open_memmap(target, mode="w+", dtype=np.uint8, shape=(len(faces), size, size, 3))
     failed: dict[int, str] = {}

@@ -1,6 +1,5 @@
 """From a run's final weights to the file that serves, checked to answer alike; and to a fast form of it."""
 
-import json
 import logging
 import tempfile
 import warnings
@@ -24,11 +23,14 @@ from onlooker.models.cards import ModelCard
 from onlooker.models.runtime import Session
 from onlooker.models.store import checksum
 from onlooker.training.config import TrainConfig
+from onlooker.training.files import damaged, read_mapping
 from onlooker.training.halves import store_halves
 from onlooker.training.merge import merge
 from onlooker.training.network import ServedNetwork, Together, load_weights
 from onlooker.training.parts import read_part
+from onlooker.training.place import FAST, place
 from onlooker.training.quantize import quantize
+from onlooker.training.sources import joined
 
 MAX_DIFFERENCE = 1e-3
 """Largest difference of a logit between torch and ONNX Runtime that passes as rounding."""
@@ -41,6 +43,9 @@ _BATCH = 64
 _LEARNT_FROM = {"train", "validation"}
 """Parts that a run learns from: the second chooses its epoch, and a refit learns from it as from the first."""
 
+_SUMMARY = ("licence", "origin", "notes", "calibration", "scores")
+"""What a finished run tells of itself."""
+
 _ANSWERS = "a distribution over ages 0 to 100, a gender logit"
 
 
@@ -48,25 +53,24 @@ def export(run: Path, output: Path, name: str, others: Sequence[Path] = ()) -> t
     """Write ``NAME.onnx``, its weights in sixteen bits, and its card ``NAME.json`` into ``output``; the card, and the
     largest difference of a logit to the network's.
 
-    With ``others``, further runs on the same split, the model is the mean of all, calibrated anew. Raises
-    ``InputError`` where a run is not finished, or learnt from what the first is calibrated or measured on, and
-    ``ModelError`` where the file does not answer as the network.
+    With ``others``, further runs on the same split, the model is the mean of all, calibrated anew. Both files are built
+    aside and then put in their places, where a model that is already there stays if it is of another run. Raises
+    ``InputError`` for that, and where a run is not finished, or learnt from what the first is calibrated or measured
+    on, and ``ModelError`` where the file does not answer as the network.
     """
     runs = [run, *others]
     summary, size = _summary(runs), TrainConfig.load(run / "config.json").crop_size
-    network = Together([_served(each, mirror=True) for each in runs]).eval()
-    output.mkdir(parents=True, exist_ok=True)
-    path = output / f"{name}.onnx"
-    write_onnx(network, path, size)
-    _check(path, parity(network, path, size), MAX_DIFFERENCE)
-    store_halves(path)
-    difference = parity(network, path, size)
-    _check(path, difference, MAX_HALF_DIFFERENCE)
-    if others:
-        _measure(path, run, summary)
-    card = _card(path, f"{_kinds(runs)}: {_ANSWERS}; mean of face and mirror image", size, summary)
-    card.save()
-    return card, difference
+    form = f"{_kinds(runs)}: {_ANSWERS}; mean of face and mirror image"
+    with place(run, output, name, form=form, origin=summary["origin"]) as (path, settle):
+        network = Together([_served(each, mirror=True) for each in runs]).eval()
+        write_onnx(network, path, size)
+        _check(path, parity(network, path, size), MAX_DIFFERENCE)
+        store_halves(path)
+        difference = parity(network, path, size)
+        _check(path, difference, MAX_HALF_DIFFERENCE)
+        if others:
+            _measure(path, run, summary)
+        return settle(_card(path, form, size, summary)), difference
 
 
 def export_fast(run: Path, output: Path, name: str, others: Sequence[Path] = ()) -> ModelCard:
@@ -77,21 +81,19 @@ def export_fast(run: Path, output: Path, name: str, others: Sequence[Path] = ())
     """
     runs = [run, *others]
     summary, size = _summary(runs), TrainConfig.load(run / "config.json").crop_size
-    output.mkdir(parents=True, exist_ok=True)
-    path = output / f"{name}.onnx"
     calibration = read_part(run, "calibration")
-    with tempfile.TemporaryDirectory() as scratch:
-        forms = []
+    form = f"{_kinds(runs)}{FAST}: {_ANSWERS}; a face as it is"
+    there = place(run, output, name, form=form, origin=summary["origin"])
+    with there as (path, settle), tempfile.TemporaryDirectory() as scratch:
+        quick = []
         for i, each in enumerate(runs):
-            whole, form = (Path(scratch) / f"{kind}{i}.onnx" for kind in ("whole", "form"))
+            whole, small = (Path(scratch) / f"{kind}{i}.onnx" for kind in ("whole", "small"))
             write_onnx(_served(each, mirror=False).eval(), whole, size)
-            quantize(whole, form, calibration.crops)
-            forms.append(form)
-        merge(forms, path)
-    _measure(path, run, summary)
-    card = _card(path, f"{_kinds(runs)} in eight bits: {_ANSWERS}; a face as it is", size, summary)
-    card.save()
-    return card
+            quantize(whole, small, calibration.crops)
+            quick.append(small)
+        merge(quick, path)
+        _measure(path, run, summary)
+        return settle(_card(path, form, size, summary))
 
 
 def _served(run: Path, *, mirror: bool) -> ServedNetwork:
@@ -154,7 +156,7 @@ def _kinds(runs: Sequence[Path]) -> str:
 
 def _check(path: Path, difference: float, bound: float) -> None:
     if difference > bound:
-        raise ModelError(f"{path}: answers differ from the network's by {difference:.2g}; export with another torch")
+        raise ModelError(f"{path.name}: its logits are {difference:.2g} off the network's; export with another torch")
 
 
 def parity(network: nn.Module, path: Path, size: int) -> float:
@@ -177,10 +179,13 @@ def _summary(runs: Sequence[Path]) -> dict[str, Any]:
     """The first run's summary, with the origin and the licence of all. Raises ``InputError``, see ``export``."""
     summaries = []
     for run in runs:
+        mend = f"run `onlooker train DATA --output {run}` to its end"
         try:
-            summaries.append(json.loads((run / "summary.json").read_text(encoding="utf-8")))
+            with damaged(run / "summary.json", mend):
+                values = read_mapping(run / "summary.json", mend)
+                Calibration.from_dict(values["calibration"])
+                summaries.append({key: values[key] for key in _SUMMARY})
         except FileNotFoundError:
-            mend = f"run `onlooker train DATA --output {run}` to its end"
             raise InputError(f"{run}: training is not finished; {mend}") from None
     kept = {row.file for row in read_split(runs[0] / "split.csv") if row.part in {"calibration", "test"}}
     for run in runs[1:]:
@@ -189,5 +194,5 @@ def _summary(runs: Sequence[Path]) -> dict[str, Any]:
                 f"{run} learnt from faces, or was chosen by faces, that {runs[0]} is measured on; "
                 "train both on the same --split"
             )
-    joined = {key: "; and ".join(dict.fromkeys(each[key] for each in summaries)) for key in ("origin", "licence")}
-    return {**summaries[0], **joined}
+    origin = "; and ".join(dict.fromkeys(each["origin"] for each in summaries))
+    return {**summaries[0], "origin": origin, "licence": joined([each["licence"] for each in summaries])}

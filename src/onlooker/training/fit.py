@@ -1,6 +1,7 @@
 """The training loop, top to bottom: batches, loss, average, validation, checkpoints. It resumes where it stopped."""
 
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,13 +14,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from onlooker.core.demographics import N_AGES, age_quantile
-from onlooker.core.errors import DatasetError
+from onlooker.core.errors import DatasetError, InputError
 from onlooker.datasets.labelled import Examples
 from onlooker.models.cards import ModelCard
 from onlooker.training.augment import augment
 from onlooker.training.config import TrainConfig
+from onlooker.training.files import damaged
 from onlooker.training.loss import Labels, Taught, loss_of
-from onlooker.training.network import FaceNetwork, ServedNetwork, answers, load_weights, new_head
+from onlooker.training.network import FaceNetwork, ServedNetwork, answers, load_weights, new_head, write_state
 from onlooker.training.oversampling import drawing_weights, share_draws, smooth_counts
 from onlooker.training.start import load_exported, load_pretrained
 from onlooker.training.teach import inner
@@ -67,15 +69,15 @@ def fit(lesson: Lesson, config: TrainConfig, run: Path, report: Report) -> None:
     Raises ``DatasetError`` where a part is empty.
     """
     train = lesson.train
-    if not len(train.ages) or (lesson.validation is not None and not len(lesson.validation.ages)):
+    if not len(train) or (lesson.validation is not None and not len(lesson.validation)):
         raise DatasetError("training needs faces in both its parts, train and validation; label more pictures")
     torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
     pupil = Pupil.begin(train, config)
-    batches = max(1, len(train.ages) // config.batch)
+    batches = max(1, len(train) // config.batch)
     optimizer, schedule = _optimizer(pupil, config, batches)
     first, best = _resume(run, pupil, optimizer, schedule)
-    weights = drawing_weights(train.ages, config.oversampling)
+    weights = drawing_weights(train, config.oversampling)
     if lesson.further is not None and lesson.further.any() and config.further_share:
         weights = share_draws(weights, lesson.further, config.further_share)
     for epoch in range(first, config.epochs):
@@ -88,8 +90,10 @@ def fit(lesson: Lesson, config: TrainConfig, run: Path, report: Report) -> None:
         for b in range(batches):
             chosen = np.sort(drawn[b * config.batch : (b + 1) * config.batch])
             losses.append(_step(pupil, lesson, chosen, size, config, optimizer, random))
+            _require_sound(math.isfinite(losses[-1]), epoch)
             schedule.step()
             report(Progress(epoch + 1, config.epochs, b + 1, batches, float(np.mean(losses[-50:]))))
+        _require_sound(all(bool(p.isfinite().all()) for p in pupil.average.parameters()), epoch)
         scores = _scores(pupil.average, lesson)
         errors = [scores[key] for key in ("mae", "other_mae") if key in scores]
         scores |= {"loss": float(np.mean(losses)), "seconds": round(time.monotonic() - started, 1)}
@@ -98,9 +102,16 @@ def fit(lesson: Lesson, config: TrainConfig, run: Path, report: Report) -> None:
             log.write(json.dumps({"epoch": epoch + 1, "size": size, **scores}) + "\n")
         if not errors or float(np.mean(errors)) < best:
             best = float(np.mean(errors)) if errors else best
-            _save(run / "best.pt", {"network": pupil.average.state_dict(), "epoch": epoch + 1, "scores": scores})
+            write_state(run / "best.pt", {"network": pupil.average.state_dict(), "epoch": epoch + 1, "scores": scores})
         state = {**pupil.state(), "epoch": epoch + 1, "best": best}
-        _save(run / "last.pt", state | {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()})
+        write_state(run / "last.pt", state | {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()})
+
+
+def _require_sound(sound: bool, epoch: int) -> None:
+    """Raise ``InputError`` where a loss or a weight is no number any more: nothing mends that, and no epoch is kept of
+    it."""
+    if not sound:
+        raise InputError(f"training diverged in epoch {epoch + 1}; lower --learning-rate, and begin in another folder")
 
 
 def _scores(network: FaceNetwork, lesson: Lesson) -> dict[str, float]:
@@ -155,23 +166,21 @@ def _start(start: Path, train: Examples, config: TrainConfig) -> FaceNetwork:
 
 def _some_faces(train: Examples, config: TrainConfig) -> Tensor:
     """Some faces of the training part as they are served, ``(N, 3, S, S)``."""
-    some = np.linspace(0, len(train.ages) - 1, min(256, len(train.ages))).astype(np.intp)
+    some = np.linspace(0, len(train) - 1, min(256, len(train))).astype(np.intp)
     return _pixels(inner(train.crops[some], config.margin, config.crop_size))
 
 
 def validate(network: FaceNetwork, examples: Examples) -> dict[str, float]:
-    """Mean absolute error of the median age (``mae``, years; to the nearest end of a class) and the share of genders
-    right (``gender``)."""
+    """Mean absolute error of the median age (``mae``, years; to the nearest end of a class) and, where any is labelled,
+    the share of genders right (``gender``)."""
     age, gender = logits(ServedNetwork(network), examples.crops)
     distribution = torch.from_numpy(age).softmax(1).numpy()
     said = age_quantile(distribution, 0.5)
     error = np.maximum(np.maximum(examples.age_low - said, said - examples.age_high), 0)
     known = examples.females >= 0
     right = (gender >= 0) == (examples.females == 1)
-    return {
-        "mae": round(float(error.mean()), 4),
-        "gender": round(float(right[known].mean()), 4) if known.any() else 0.0,
-    }
+    scores = {"mae": round(float(error.mean()), 4)}
+    return scores | ({"gender": round(float(right[known].mean()), 4)} if known.any() else {})
 
 
 def logits(
@@ -224,7 +233,7 @@ def _pixels(crops: NDArray[np.uint8]) -> Tensor:
 
 def _start_head(head: nn.Conv2d, train: Examples) -> None:
     """Start the age head at the training set's own distribution, so that no step is spent on learning it."""
-    smooth = smooth_counts(train.ages)
+    smooth = smooth_counts(train)
     assert head.bias is not None
     with torch.no_grad():
         head.weight.mul_(0.1)
@@ -257,13 +266,6 @@ def _move_average(average: FaceNetwork, network: FaceNetwork, decay: float) -> N
                 mean.copy_(value)
 
 
-def _save(path: Path, state: dict[str, Any]) -> None:
-    """Write beside the target, then replace it: a run stopped while it writes keeps its last checkpoint."""
-    draft = path.with_suffix(".part")
-    torch.save(state, draft)
-    draft.replace(path)
-
-
 def _resume(
     run: Path,
     pupil: Pupil,
@@ -274,8 +276,9 @@ def _resume(
     path = run / "last.pt"
     if not path.exists():
         return 0, float("inf")
-    state = torch.load(path, weights_only=True)
-    pupil.load(state)
-    optimizer.load_state_dict(state["optimizer"])
-    schedule.load_state_dict(state["schedule"])
-    return int(state["epoch"]), float(state["best"])
+    with damaged(path, "delete it, and the run begins anew"):
+        state = torch.load(path, weights_only=True)
+        pupil.load(state)
+        optimizer.load_state_dict(state["optimizer"])
+        schedule.load_state_dict(state["schedule"])
+        return int(state["epoch"]), float(state["best"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from onlooker.core.demographics import N_AGES
 from onlooker.core.errors import InputError
 from onlooker.training import efficientnet, resnet
 from onlooker.training.config import CROP_SIZES, TrainConfig
+from onlooker.training.files import damaged
 
 
 class FaceNetwork(nn.Module):
@@ -101,12 +103,22 @@ class Together(nn.Module):
         return torch.stack(ages).mean(0), torch.stack(genders).mean(0)
 
 
+def write_state(path: Path, state: dict[str, Any]) -> None:
+    """Keep weights, and whatever else torch keeps: written beside the target, which is then replaced, so that a run
+    stopped meanwhile has its last."""
+    draft = path.with_name(f"{path.name}.part")
+    torch.save(state, draft)
+    draft.replace(path)
+
+
 def load_weights(run: Path, name: str) -> FaceNetwork:
-    """The network of a run's ``best.pt`` or ``final.pt``. Raises ``InputError`` where the run has none yet."""
-    try:
-        state = torch.load(run / name, weights_only=True)
-    except FileNotFoundError:
-        raise InputError(f"{run}: holds no {name} yet; run `onlooker train DATA --output {run}` to its end") from None
+    """The network of a run's ``best.pt`` or ``final.pt``. Raises ``InputError`` where the run has none yet, or where it
+    is damaged."""
+    path = run / name
+    if not path.exists():
+        raise InputError(f"{run}: holds no {name} yet; run `onlooker train DATA --output {run}` to its end")
     network = FaceNetwork(TrainConfig.load(run / "config.json").network)
-    network.load_state_dict(state["network"])
+    anew = "delete it and last.pt, and " if name == "best.pt" else ""  # the final is made of the best
+    with damaged(path, f"{anew}run `onlooker train DATA --output {run}` again"):
+        network.load_state_dict(torch.load(path, weights_only=True)["network"])
     return network.eval()

@@ -6,6 +6,7 @@ import numpy as np
 
 from onlooker.core.errors import InputError
 from onlooker.datasets.labelled import Examples
+from onlooker.training.files import damaged
 
 
 def write_labels(run: Path, part: str, examples: Examples, kept: list[int]) -> None:
@@ -20,10 +21,12 @@ def write_labels(run: Path, part: str, examples: Examples, kept: list[int]) -> N
 
 
 def read_part(run: Path, part: str) -> Examples:
-    """A part as the run left it, with its crops. Raises ``InputError`` where the run has none."""
+    """A part as the run left it, with its crops. Raises ``InputError`` where the run has none, or a damaged one."""
     try:
-        labels = np.load(run / f"{part}.npz")
-        crops = np.load(run / f"{part}.npy", mmap_mode="r")
+        path = run / f"{part}.npz"
+        with damaged(path, "run `onlooker train` on it again"), path.open("rb") as file:
+            labels = dict(np.load(file))
+            crops = np.load(run / f"{part}.npy", mmap_mode="r")
+            return Examples(crops[labels["kept"]], labels["age_low"], labels["age_high"], labels["females"])
     except FileNotFoundError:
         raise InputError(f"{run}: its {part} part is not there; run `onlooker train` on it again") from None
-    return Examples(crops[labels["kept"]], labels["age_low"], labels["age_high"], labels["females"])

@@ -2,6 +2,8 @@
 
 import logging
 import tempfile
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -43,19 +45,20 @@ def quantize(source: Path, target: Path, crops: NDArray[np.uint8]) -> None:
         known = (
             {"scale": np.array(entry.scale, np.float32), "zero_point": np.array(entry.zero, np.uint8)} if entry else {}
         )
-        quantize_static(
-            str(prepared),
-            str(target),
-            _Reader(crops[some]),
-            quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=_OPERATIONS,
-            per_channel=True,
-            reduce_range=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.Percentile,
-            extra_options={"TensorQuantOverrides": {entry.name: [known]}} if entry else {},
-        )
+        with redirect_stdout(StringIO()):  # it prints how it goes
+            quantize_static(
+                str(prepared),
+                str(target),
+                _Reader(crops[some]),
+                quant_format=QuantFormat.QDQ,
+                op_types_to_quantize=_OPERATIONS,
+                per_channel=True,
+                reduce_range=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                calibrate_method=CalibrationMethod.Percentile,
+                extra_options={"TensorQuantOverrides": {entry.name: [known]}} if entry else {},
+            )
     if entry:
         model = onnx.load(str(target))
         enter_as_pixels(model, entry)

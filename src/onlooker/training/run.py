@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from onlooker.attributes.estimator import calibrated
 from onlooker.core.demographics import softmax
@@ -19,12 +19,15 @@ from onlooker.datasets.split import PARTS, build_split, read_split, write_split
 from onlooker.evaluation.answers import Answers
 from onlooker.evaluation.calibrate import Held, fit_calibration
 from onlooker.evaluation.metrics import Metrics, measure
+from onlooker.evaluation.refit import by_classes, promise, reserve
 from onlooker.training.config import TrainConfig
 from onlooker.training.crops import Sheet, gather
+from onlooker.training.files import write_text
 from onlooker.training.fit import Lesson, Report, fit, logits
-from onlooker.training.network import ServedNetwork, load_weights
+from onlooker.training.network import ServedNetwork, load_weights, write_state
 from onlooker.training.oversampling import undo_oversampling
 from onlooker.training.parts import write_labels
+from onlooker.training.sources import Sources, drop_split_of_others, keep_sources, licence_of
 from onlooker.training.start import network_of, require_pretrained
 from onlooker.training.teach import ask_teachers
 
@@ -33,22 +36,6 @@ HELD_BACK = 5
 
 Counter = Callable[[str, int, int], None]
 """Told of long work before training: what is done, how far it is, and of how many."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """What a run learns from.
-
-    data      a folder or CSV of labelled face crops, see ``labelled.read``, cut into parts by ``split`` or a new one
-    also      further sets, of photographs in which the face is found as in use; they join the training part, but for
-              every fifth face, by which the best epoch is chosen too (``TrainConfig.refit`` learns from those as well)
-    opinions  another system's labels of the same files, as a CSV
-    """
-
-    data: Path
-    split: Path | None = None
-    also: tuple[Path, ...] = ()
-    opinions: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +48,13 @@ class TrainingData:
     photographs: frozenset[Path] = frozenset()
 
 
+class Outcome(NamedTuple):
+    """Of a whole run: the metrics on the test part, and what speaks against its intervals, in a sentence or empty."""
+
+    metrics: Metrics
+    reserve: str
+
+
 def train(
     sources: Sources,
     run: Path,
@@ -70,22 +64,22 @@ def train(
     licence: str,
     report: Report,
     count: Counter,
-) -> Metrics:
-    """Train on ``sources`` into the folder ``run``, or go on where a run was stopped; the metrics on the test part.
+) -> Outcome:
+    """Train on ``sources`` into the folder ``run``, or go on where a run was stopped; what came of it.
 
-    The folder holds ``config.json``, ``split.csv``, the crops, ``log.jsonl``, ``last.pt``, ``best.pt`` and, at the end,
-    ``final.pt`` and ``summary.json`` with the calibration and the test metrics. Raises ``DatasetError`` or
-    ``InputError`` for data or a configuration that cannot be used.
+    The folder holds ``config.json``, ``sources.json``, ``split.csv``, the crops, ``log.jsonl``, ``last.pt``,
+    ``best.pt`` and, at the end, ``final.pt`` and ``summary.json`` with the calibration and the test metrics. An empty
+    ``licence`` is unstated, see ``licence_of``. Raises ``DatasetError`` or ``InputError`` for data or a configuration
+    that cannot be used.
     """
+    licence = licence_of(licence, config)
     if config.start and (network := network_of(Path(config.start))) != config.network:
         raise InputError(f"{config.start} is a {network}; name it, --network {network}, or none")
     if config.pretrained and not config.start:
         require_pretrained(config.network)
     run.mkdir(parents=True, exist_ok=True)
     _keep_config(run, config)
-    prepared = _with_more(prepare(sources.data, run, sources.split, count), sources.also)
-    if config.refit:
-        prepared = _refitted(prepared)
+    prepared, said = take_faces(run, sources, config, licence, count)
     examples: dict[str, Examples] = {}
     kept: dict[str, list[int]] = {}
     for part, faces in prepared.parts.items():
@@ -101,16 +95,31 @@ def train(
         prepared.problems.extend(problems)
         write_labels(run, part, examples[part], kept[part])
     (run / "problems.txt").write_text("".join(f"{line}\n" for line in prepared.problems), encoding="utf-8")
-    opinions = None
-    if sources.opinions is not None:
-        learnt = [prepared.parts["train"][i] for i in kept["train"]]
-        opinions = Examples.of(examples["train"].crops, _opinions(sources.opinions, learnt))
-    asking = partial(_told, count, "asking the teachers", len(examples["train"].ages))
+    opinions = None if said is None else Examples.of(examples["train"].crops, [said[i] for i in kept["train"]])
+    asking = partial(_told, count, "asking the teachers", len(examples["train"]))
     taught = ask_teachers(examples["train"], config, run / "taught.npz", asking)
     further = np.array([prepared.parts["train"][i].path in prepared.photographs for i in kept["train"]])
     lesson = Lesson(examples["train"], examples.get("validation"), opinions, taught, further, examples.get("other"))
     fit(lesson, config, run, report)
     return conclude(run, sources, examples, config, licence)
+
+
+def take_faces(
+    run: Path, sources: Sources, config: TrainConfig, licence: str, count: Counter
+) -> tuple[TrainingData, list[LabelledFace] | None]:
+    """The faces of a run by part, and the opinions of those that it learns from, if there are some; noted in its
+    folder, see ``keep_sources``."""
+    drop_split_of_others(run, sources.data)
+    own = prepare(sources.data, run, sources.split, count)
+    data = _with_more(own, sources.also)
+    further = {part: [face for face in faces if face.path in data.photographs] for part, faces in data.parts.items()}
+    if config.refit:
+        data = _refitted(data)
+    learnt = data.parts["train"]
+    said = None if sources.opinions is None else _opinions(sources.opinions, learnt)
+    noted = {"DATA": own.parts, "--also": further, "--opinions": {"": [face for face in said or () if face.name]}}
+    keep_sources(run, noted, classes=any(face.age is None for face in learnt), licence=licence)
+    return data, said
 
 
 def _with_more(data: TrainingData, also: Sequence[Path]) -> TrainingData:
@@ -136,9 +145,9 @@ def _refitted(data: TrainingData) -> TrainingData:
 
 
 def _opinions(path: Path, faces: Sequence[LabelledFace]) -> list[LabelledFace]:
-    """Another system's labels of ``faces``; one that says nothing where it has none."""
+    """Another system's labels of ``faces``; one without a name, that says nothing, where it has none."""
     said = {face.name: face for face in labelled.read(path).faces}
-    silence = LabelledFace(path, 0.0, labelled.MAX_AGE)
+    silence = LabelledFace(Path(), 0.0, labelled.MAX_AGE)
     answers = [said.get(name, silence) for name in labelled.names_in(faces, said)]
     if all(answer is silence for answer in answers):
         raise InputError(f"{path}: names none of the files that are learnt from; its column file must hold their names")
@@ -147,7 +156,7 @@ def _opinions(path: Path, faces: Sequence[LabelledFace]) -> list[LabelledFace]:
 
 def prepare(data: Path, run: Path, split: Path | None, count: Counter) -> TrainingData:
     """Labelled faces by part. The ``split`` is kept in the run; without one it is made, and used again when the run
-    goes on. Raises ``InputError`` where a run that goes on was begun with another."""
+    goes on. Raises ``InputError`` where a run that goes on was begun with another, or with other data."""
     read = labelled.read(data)
     problems = list(read.problems)
     own = run / "split.csv"
@@ -171,6 +180,8 @@ def prepare(data: Path, run: Path, split: Path | None, count: Counter) -> Traini
         elif not explained:
             problems.append(f"{face.name}: not in the split")
     if empty := [part for part, faces in parts.items() if not faces]:
+        if begun is not None and (run / "last.pt").exists():
+            raise InputError(f"{run} was begun with other files in DATA than {data}; name the same, or another folder")
         raise DatasetError(
             f"the {empty[0]} part is empty ({len(read.faces)} labelled faces were read from {data}); "
             "check that the split belongs to this data, or label more pictures"
@@ -179,21 +190,22 @@ def prepare(data: Path, run: Path, split: Path | None, count: Counter) -> Traini
     return TrainingData(parts, problems)
 
 
-def conclude(run: Path, sources: Sources, examples: dict[str, Examples], config: TrainConfig, licence: str) -> Metrics:
+def conclude(run: Path, sources: Sources, examples: dict[str, Examples], config: TrainConfig, licence: str) -> Outcome:
     """Undo the oversampling, calibrate on its part, measure on the test part; write ``final.pt``, ``summary.json``."""
     network = load_weights(run, "best.pt")
-    undo_oversampling(network, examples["train"].ages, config.oversampling)
-    torch.save({"network": network.state_dict()}, run / "final.pt")
+    undo_oversampling(network, examples["train"], config.oversampling)
+    write_state(run / "final.pt", {"network": network.state_dict()})
     served = ServedNetwork(network)
-    held = examples["calibration"]
-    ages, genders = logits(served, held.crops)
-    labels = (held.age_low, held.age_high, held.females)
-    fitted_on = f"{sources.data.name}, calibration part ({len(held.ages)} faces)"
-    calibration = fit_calibration(Held(softmax(ages), genders, *labels), fitted_on=fitted_on, however_few=True)
+    part = examples["calibration"]
+    ages, genders = logits(served, part.crops)
+    held = Held(softmax(ages), genders, part.age_low, part.age_high, part.females)
+    fitted_on = f"{sources.data.name}, calibration part ({len(held)} faces{by_classes(held)})"
+    calibration = fit_calibration(held, fitted_on=fitted_on, however_few=True)
+    few = reserve(calibration, len(held))
     test = examples["test"]
     read = calibrated(*logits(served, test.crops), calibration)
     metrics = measure(Answers.of(read, test.age_low, test.age_high, test.females))
-    counts = {part: len(e.ages) for part, e in examples.items()}
+    counts = {part: len(e) for part, e in examples.items()}
     data = sources.data
     learnt = " and ".join([data.name, *(path.parent.name if path.suffix else path.name for path in sources.also)])
     if config.teachers:
@@ -206,15 +218,14 @@ def conclude(run: Path, sources: Sources, examples: dict[str, Examples], config:
         "origin": f"trained by `onlooker train` from {_start(config)}, on {learnt}: "
         + ", ".join(f"{n} {part}" for part, n in counts.items())
         + refit,
-        "notes": f"The age interval holds the age of {calibration.interval_probability:.0%} of faces like those it was "
-        "calibrated on; other cameras and other people may differ.",
+        "notes": few or promise(calibration),
         "calibration": calibration.to_dict(),
         "scores": {
             f"{data.name}, test part": {"protocol": "crops cut by landmarks, as in training", **metrics.to_dict()}
         },
     }
-    (run / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    return metrics
+    write_text(run / "summary.json", json.dumps(summary, indent=2) + "\n")
+    return Outcome(metrics, few)
 
 
 def _start(config: TrainConfig) -> str:

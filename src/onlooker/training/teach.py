@@ -20,6 +20,7 @@ from onlooker.models import store
 from onlooker.models.cards import ModelCard
 from onlooker.models.runtime import Session
 from onlooker.training.config import TrainConfig
+from onlooker.training.files import damaged
 from onlooker.training.loss import Taught
 from onlooker.training.oversampling import smooth_counts
 
@@ -35,15 +36,18 @@ def ask_teachers(train: Examples, config: TrainConfig, path: Path, progress: Pro
     if not config.teachers:
         return None
     cards = [ModelCard.load(Path(teacher)) for teacher in config.teachers]
-    faces = hashlib.sha256(train.age_low.tobytes() + train.females.tobytes()).hexdigest()
-    stamp = json.dumps([len(train.ages), faces, *(card.sha256 for card in cards)])
+    ends = (train.age_low, train.age_high) if (train.age_low < train.age_high).any() else (train.age_low,)
+    labels = (*ends, train.females)  # of known ages as in runs of before, so that those need not ask again
+    faces = hashlib.sha256(b"".join(values.tobytes() for values in labels)).hexdigest()
+    stamp = json.dumps([len(train), faces, *(card.sha256 for card in cards)])
     if path.exists():
-        kept = np.load(path)
-        if str(kept["stamp"]) == stamp:
-            return Taught(kept["ages"], kept["females"])
+        with damaged(path, "delete it"), path.open("rb") as file:
+            kept = dict(np.load(file))
+            if str(kept["stamp"]) == stamp:
+                return Taught(kept["ages"], kept["females"])
     sessions = [Session(store.require(card), threads=config.threads) for card in cards]
     ages, genders = [], []
-    for start in range(0, len(train.ages), _BATCH):
+    for start in range(0, len(train), _BATCH):
         crops = np.array(train.crops[start : start + _BATCH])
         answers = [
             session.run({"pixels": inner(crops, config.margin, card.input_size)})
@@ -51,12 +55,15 @@ def ask_teachers(train: Examples, config: TrainConfig, path: Path, progress: Pro
         ]
         ages.append(np.mean([answer["age"] for answer in answers], axis=0))
         genders.append(np.mean([answer["gender"] for answer in answers], axis=0))
-        progress(min(start + _BATCH, len(train.ages)))
-    drawn = np.concatenate(ages) - config.oversampling * np.log(smooth_counts(train.ages))
+        progress(min(start + _BATCH, len(train)))
+    drawn = np.concatenate(ages) - config.oversampling * np.log(smooth_counts(train))
     taught = Taught(
         softmax(drawn.astype(np.float32)), np.float32(1) / (1 + np.exp(-np.concatenate(genders), dtype=np.float32))
     )
-    np.savez(path, stamp=stamp, ages=taught.ages, females=taught.females)
+    draft = path.with_name(f"{path.name}.part")
+    with draft.open("wb") as out:
+        np.savez(out, stamp=stamp, ages=taught.ages, females=taught.females)
+    draft.replace(path)
     return taught
 
 
