@@ -22,7 +22,7 @@ from onlooker.audience.records import Counted, Play
 from onlooker.audience.summary import Publication, Rule
 from onlooker.cli.exports import PLAY_COLUMNS, play_records, write_csv
 
-BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @contextmanager
@@ -62,7 +62,7 @@ def main(days: int) -> None:
         with timed(f"{days * 13 * 240} plays in {days} batches"):
             for day in range(days):
                 ledger.add_plays(plays(BEGIN + timedelta(days=day)))
-        public = Publication(ledger, Rule(timezone="Europe/Berlin"), datetime.now(UTC))
+        public = Publication(ledger, Rule(timezone="Europe/Berlin"), BEGIN + timedelta(days=days + 1))
         for resolution in RESOLUTIONS:
             with timed(f"export of audiences, {resolution}"):
                 rows = sum(1 for _ in public.rows(resolution))

@@ -1,17 +1,21 @@
 """What the ledger promises, held against SQLite and a real PostgreSQL."""
 
+import json
 import tracemalloc
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from onlooker.audience import audit, forgetting, proof, tables
 from onlooker.audience import ledger as module
-from onlooker.audience import tables
 from onlooker.audience.bands import BANDS, UNDETERMINED, UNKNOWN, shares
 from onlooker.audience.ledger import Ledger
 from onlooker.audience.records import Counted, Learned, Play
 from onlooker.audience.visits import Visit
+from onlooker.core.errors import ConfigError
 from tests.audience.people import MAN, NOON, WOMAN, everything, play, rows_of, visit, visits
 
 HOUR = timedelta(hours=1)
@@ -22,9 +26,79 @@ DAY = timedelta(days=1)
 
 
 def test_a_play_comes_out_as_it_went_in(ledger: Ledger) -> None:
-    plays = [play(1, faces=3), Play("x", "s", "c", "a", NOON, NOON, 1, 0, False, "the camera said: 'stop?' 100 %")]
+    plays = [play(1, faces=30), Play("x", "s?", "c", "100 %", NOON, NOON, 1, 0, False, "the page was loaded anew")]
     assert ledger.add_plays(plays) == 2
     assert list(ledger.plays()) == sorted(plays, key=lambda each: each.started_at)
+
+
+def audiences(ledger: Ledger) -> list[tuple[int | float | None, ...]]:
+    return [(each.faces_present, each.watchers, each.dwell_s, each.attention_s) for each in ledger.plays()]
+
+
+NOTHING = (None, None, None, None)
+
+
+def test_of_a_plays_audience_nothing_is_kept_that_is_about_a_few(ledger: Ledger) -> None:
+    few = [play(0, faces=0), play(1, faces=1), play(2, faces=9)]
+    looked = [replace(play(n, faces=25), watchers=watchers) for n, watchers in enumerate((25, 15, 0, 9, 16), start=3)]
+    ledger.add_plays([*few, *looked])
+    assert audiences(ledger) == [
+        *[NOTHING] * 3,
+        (25, 25, 100.0, 37.5),
+        (25, 15, 100.0, 37.5),
+        (25, 0, 100.0, 37.5),
+        (25, None, 100.0, None),
+        (25, None, 100.0, None),
+    ]
+    ledger.note_settings({"screen": "till", "k": 26})
+    assert audiences(ledger) == [NOTHING] * 8
+    ledger.note_settings({"screen": "till", "k": 2})  # what was never kept does not come back
+    assert audiences(ledger) == [NOTHING] * 8
+    ledger.add_plays([play(9, faces=2)])
+    assert audiences(ledger)[-1] == (2, 2, 8.0, 3.0)
+
+
+@pytest.mark.parametrize("name", ["published", "noted"])
+def test_plays_are_kept_by_the_k_that_the_ledger_knows(ledger: Ledger, name: str) -> None:
+    if name == "published":
+        ledger.publish({"k": 20}, NOON, NOON)
+    else:
+        ledger.note_settings({"screen": "door", "k": 20})
+        ledger.note_settings({"screen": "till", "k": 5})
+    ledger.add_plays([play(0, faces=19), play(1, faces=20)])
+    assert [each.faces_present for each in ledger.plays()] == [None, 20]
+
+
+@pytest.mark.parametrize(
+    ("reason", "kept"),
+    [
+        ("", ""),
+        ("another page of this screen took over", "another page of this screen took over"),
+        ("the page was loaded anew", "the page was loaded anew"),
+        ("is for adults only, and somebody in front is not surely one (more than 99.0% asked)", "stopped"),
+        ("is for adults only, and the camera does not see who is in front", "stopped"),
+        ("a man of 43 in a red coat", "stopped"),
+    ],
+)
+def test_why_a_play_ended_says_nothing_of_who_was_there(ledger: Ledger, reason: str, kept: str) -> None:
+    ledger.add_plays([replace(play(1), complete=False, reason=reason)])
+    assert [each.reason for each in ledger.plays()] == [kept]
+
+
+def test_the_reasons_that_are_kept_are_the_pages_own_words() -> None:
+    folder = Path(module.__file__).parents[1] / "service" / "static" / "display"
+    said = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.js"))
+    assert [reason for reason in proof.REASONS if reason not in ("", proof.STOPPED) and f'"{reason}"' not in said] == []
+
+
+def test_plays_go_when_they_are_older_than_asked_and_else_stay(ledger: Ledger) -> None:
+    ledger.add_plays([play(0), play(5760)])  # a day apart
+    ledger.expire(NOON + 1000 * DAY)
+    assert len(list(ledger.plays())) == 2
+    ledger.expire(NOON + 30 * DAY, 30 * DAY)
+    assert len(list(ledger.plays())) == 2
+    ledger.expire(NOON + 30 * DAY + timedelta(milliseconds=1), 30 * DAY)
+    assert [each.play_id for each in ledger.plays()] == ["play-005760"]
 
 
 def test_a_play_sent_twice_is_kept_once_and_as_it_was(ledger: Ledger) -> None:
@@ -86,7 +160,7 @@ def test_visits_are_summed_by_five_minutes_and_cell(ledger: Ledger) -> None:
     assert list(ledger.buckets("till", NOON, NOON + HOUR).values()) == [3.0, 1.0]
     assert ledger.cells("till", NOON, NOON + HOUR) == {WOMAN: 3.0, MAN: 1.0}
     assert ledger.totals("till", NOON, NOON + HOUR) == (4.0, 3.0)
-    assert ledger.screens() == ["door", "till"]
+    assert ledger.screens() == ledger.known_screens() == ["door", "till"]
     assert ledger.counted("till") == (NOON, NOON + timedelta(minutes=5))
     assert ledger.counted("nowhere") is None
 
@@ -134,10 +208,36 @@ def test_a_batch_that_fails_is_not_counted_and_may_come_again(ledger: Ledger) ->
 
 def test_what_was_published_does_not_change_when_a_visit_comes_late(ledger: Ledger) -> None:
     ledger.add_visits("till", visits(20))
-    ledger.publish({"k": 10}, NOON + 2 * DAY, NOON + DAY)
+    midnight = NOON + DAY / 2
+    assert ledger.publish({"k": 10}, NOON + 2 * DAY, midnight) == midnight
     ledger.add_visits("till", visits(5))
-    assert ledger.buckets("till", NOON, NOON + DAY) == {round(NOON.timestamp() * 1000): 20.0}
-    assert list(ledger.buckets("till", NOON + DAY, NOON + 2 * DAY).values()) == [5.0]
+    assert ledger.buckets("till", NOON, midnight) == {round(NOON.timestamp() * 1000): 20.0}
+    assert list(ledger.buckets("till", midnight, midnight + DAY).values()) == [5.0]
+
+
+def test_a_visit_by_a_clock_that_was_never_set_is_not_counted(ledger: Ledger) -> None:
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    assert ledger.add_visits("till", [visit(epoch), visit(tables.EARLIEST - timedelta(seconds=1)), visit(NOON)])
+    assert ledger.counted("till") == (NOON, NOON)
+    assert ledger.buckets("till", epoch, NOON + DAY) == {round(NOON.timestamp() * 1000): 1.0}
+
+
+@pytest.mark.parametrize("evidence", ["a visit", "a play"])
+def test_a_clock_that_runs_years_ahead_publishes_no_day_that_has_not_begun(ledger: Ledger, evidence: str) -> None:
+    if evidence == "a visit":
+        ledger.add_visits("till", visits(12))
+    else:
+        ledger.add_plays([play(0)])
+    ahead = datetime(2036, 1, 1, tzinfo=UTC)
+    assert ledger.publish({"k": 10}, ahead, ahead) == NOON + DAY / 2
+    ledger.add_visits("till", [*visits(3), *visits(50, NOON + DAY)])
+    assert list(ledger.buckets("till", NOON + DAY / 2, NOON + 2 * DAY).values()) == [3.0, 50.0]
+
+
+def test_of_an_empty_ledger_nothing_is_over(ledger: Ledger) -> None:
+    assert ledger.publish({"k": 10}, NOON, NOON) is None
+    ledger.add_visits("till", visits(3, NOON - 30 * DAY))
+    assert ledger.counted("till") == (NOON - 30 * DAY, NOON - 30 * DAY)
 
 
 # Single visits --------------------------------------------------------------------------------------------------------
@@ -164,7 +264,7 @@ def test_single_visits_go_at_their_hour(url: str) -> None:
     assert ledger.expire(NOON + HOUR) == 1
     assert [row[2] for row in rows_of(ledger, "events")] == [round((NOON + HOUR).timestamp() * 1000)]
     assert everything(ledger) == {WOMAN: 2.0}
-    ledger.expire(datetime.now(UTC) + module.BATCH_LIFE + HOUR)
+    ledger.expire(datetime.now(UTC) + forgetting.BATCH_LIFE + HOUR)
     assert rows_of(ledger, "batches") == []
     ledger.close()
 
@@ -192,3 +292,62 @@ def test_what_was_learned_since_before_a_moment_goes_whole(ledger: Ledger) -> No
     ledger.learn("till", [Learned("a", "women", 0.5, 0.5), Learned("b", "men", 0.5, 0.5)], NOON + DAY)
     ledger.purge(NOON + DAY, before=NOON + HOUR)
     assert ledger.learned("till") == [Learned("b", "men", 0.5, 0.5)]
+
+
+# How screens are set --------------------------------------------------------------------------------------------------
+
+
+def test_settings_are_noted_once_and_again_where_they_differ(ledger: Ledger) -> None:
+    till = {"screen": "till", "k": 10, "counting": True, "threshold": 0.05, "minors": "exclude_from_targeting"}
+    assert ledger.note_settings(till, NOON)
+    assert not ledger.note_settings(dict(reversed(till.items())), NOON + HOUR)
+    assert ledger.note_settings({"screen": "door", "k": 10}, NOON + HOUR)
+    assert not ledger.note_settings(till, NOON + HOUR)
+    assert ledger.note_settings(till | {"counting": False}, NOON + 2 * HOUR)
+    log = ledger.audit()
+    assert [(entry.kind, json.loads(entry.detail)["settings"]) for entry in log] == [
+        ("configuration", till),
+        ("configuration", {"screen": "door", "k": 10}),
+        ("configuration", till | {"counting": False}),
+    ]
+    assert [entry.at_ms for entry in log] == [round((NOON + n * HOUR).timestamp() * 1000) for n in range(3)]
+    assert audit.first_broken(log) is None
+
+
+@pytest.fixture
+def two(ledger: Ledger) -> Ledger:
+    """A ledger of two screens that promise different things."""
+    ledger.note_settings({"screen": "till", "k": 5})
+    ledger.note_settings({"screen": "door", "k": 20})
+    return ledger
+
+
+@pytest.mark.parametrize("k", [20, 21])
+def test_screens_are_published_by_the_largest_k_of_theirs_or_a_larger_one(two: Ledger, k: int) -> None:
+    for screen in (None, "till", "door"):
+        two.publish({"k": k}, NOON, NOON, screen)
+    assert two.rule() == {"k": k}
+    two.note_settings({"screen": "till", "k": k})
+    two.publish({"k": k}, NOON, NOON)
+
+
+@pytest.mark.parametrize("screen", [None, "door"])
+def test_no_screen_is_published_by_a_smaller_k_than_its_own(two: Ledger, screen: str | None) -> None:
+    said = "its screen door runs with k 20, and was to be published by k 10; ask for k 20 .*purge --screen door"
+    with pytest.raises(ConfigError, match=said):
+        two.publish({"k": 10}, NOON, NOON, screen)
+    assert two.rule() is None
+    assert [entry.kind for entry in two.audit()] == ["configuration"] * 2
+    two.publish({"k": 10}, NOON, NOON, "till")
+    assert two.rule() == {"k": 10}
+    for mended in ({"screen": "door", "k": 10}, None):
+        two.note_settings({"screen": "door", "k": 20})
+        with pytest.raises(ConfigError, match=r"keeps its first k: run it with k 10 .*purge --screen door"):
+            two.publish({"k": 10}, NOON, NOON, screen)
+        if mended is None:
+            two.purge(NOON, screen="door")  # it is gone, and nobody asks it any more
+        else:
+            two.note_settings(mended)
+        two.publish({"k": 10}, NOON, NOON, screen)
+    assert two.screens_k() == {"till": 5}
+    assert two.known_screens() == ["till"]

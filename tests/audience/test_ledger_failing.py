@@ -4,18 +4,19 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from onlooker.audience import audit, tables
+from onlooker.audience import audit, proof, tables
 from onlooker.audience import ledger as module
 from onlooker.audience.ledger import Ledger
 from onlooker.core.errors import ConfigError, StorageError, StorageFull
 from tests.audience.databases import Cluster
-from tests.audience.people import WOMAN, everything, play, rows_of
+from tests.audience.people import NOON, WOMAN, everything, play, rows_of
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -38,6 +39,67 @@ def test_an_older_ledger_becomes_a_newer_one_and_keeps_its_plays(url: str, monke
         assert rows_of(new, "extra") == [(1,)]
         assert list(new.plays()) == [play(1)]
         new.close()
+
+
+def test_an_older_ledger_forgets_what_is_about_a_few_and_says_so_of_no_play(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "MIGRATIONS", tables.MIGRATIONS[: tables.COARSE - 1])
+        old = Ledger(url)
+        raw = [
+            replace(play(1, faces=1), reason="is for adults only, and somebody in front is not surely one"),
+            replace(play(2, faces=30), watchers=3),
+            play(3, faces=30),
+            play(4),
+        ]
+        with old._database.transaction(exclusive=True) as session:
+            session.run(proof.ADD, [proof.row_of(each) for each in raw])
+        assert list(old.plays()) == raw
+        old.close()
+    new = Ledger(url, create=False)
+    assert list(new.plays()) == [proof.kept(each, 10) for each in raw]
+    assert proof.kept(raw[0], 10) == replace(play(1), reason="stopped")
+    assert [each.faces_present for each in new.plays()] == [None, 30, 30, None]
+    new.close()
+
+
+def test_what_a_program_of_before_goes_on_writing_is_made_as_coarse_by_the_day(file: Ledger, tmp_path: Path) -> None:
+    raw = [replace(play(1, faces=1), reason="is for adults only, and somebody is not surely one"), play(2, faces=30)]
+    with file._database.transaction(exclusive=True) as session:
+        session.run(proof.ADD, [proof.row_of(each) for each in raw])
+    assert file.expire(NOON) == 0
+    assert list(file.plays()) == [proof.kept(each, 10) for each in raw] == [replace(play(1), reason="stopped"), raw[1]]
+    assert [path.name for path in tmp_path.iterdir() if b"adults" in path.read_bytes()] == []
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_the_file_is_its_owners_alone_also_where_it_was_not(tmp_path: Path) -> None:
+    path = tmp_path / "shop" / "ledger.sqlite"
+    ledger = Ledger(str(path))
+    ledger.add_plays([play(1)])
+    names = {"ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm"}
+    assert {each.name: mode(each) for each in path.parent.iterdir()} == dict.fromkeys(names, 0o600)
+    assert mode(path.parent) == 0o700
+    for each in path.parent.iterdir():
+        each.chmod(0o644)
+    again = Ledger(str(path), create=False)
+    assert {each.name: mode(each) for each in path.parent.iterdir()} == dict.fromkeys(names, 0o600)
+    assert list(again.plays()) == [play(1)]
+    again.close()
+    ledger.close()
+
+
+def test_what_is_no_ledger_keeps_its_rights(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("no ledger " * 200, encoding="utf-8")
+    path.chmod(0o644)
+    with pytest.raises(StorageError):
+        Ledger(str(path))
+    assert mode(path) == 0o644
 
 
 def test_a_newer_ledger_is_refused_and_left_alone(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,7 +84,7 @@ def test_a_purge_of_everything_leaves_nothing_but_its_receipt(full: Ledger) -> N
 
 
 def test_a_purge_of_what_is_before_a_moment(full: Ledger) -> None:
-    receipt = full.purge(NOON, before=NOON + HOUR)
+    receipt = full.purge(NOON + HOUR, before=NOON + HOUR)
     assert receipt.removed == {"plays": 2, "counts": 2, "events": 4, "learned": 2, "batches": 0}
     assert all(each.started_at >= NOON + HOUR for each in full.plays())
 
@@ -100,6 +100,9 @@ def test_a_purge_says_what_it_is_of(full: Ledger) -> None:
         full.purge(NOON)
     with pytest.raises(ValueError, match="everything"):
         full.purge(NOON, everything=True, screen="till")
+    with pytest.raises(ValueError, match=r"from before now \(2026-11-02T12:00:00\+00:00\), got 2062"):
+        full.purge(NOON, before=NOON.replace(year=2062))
+    assert set(left(full).values()) == {4, 8}
 
 
 def test_every_table_is_purged_or_said_why_not() -> None:

@@ -1,6 +1,7 @@
 """What is published of a ledger: right by the calendar, and the same whoever asks for what."""
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from onlooker.audience import summary
+from onlooker.audience import proof, summary
 from onlooker.audience.bands import CELLS, Cell
 from onlooker.audience.ledger import Ledger
 from onlooker.audience.periods import RESOLUTIONS, hours_of, zone_of
@@ -34,10 +35,21 @@ def cells(rows: list[Row]) -> dict[Cell, Count]:
     return {(row.gender, row.age_band): row.count for row in rows if row.gender != EVERY and row.count != 0}
 
 
+def on(ledger: Ledger, at: datetime, screen: str = "till") -> None:
+    """The screen plays at a moment: the ledger knows that it was reached."""
+    ledger.add_plays([replace(play(0, at=at, screen=screen), play_id=f"{screen} {at}")])
+
+
 def published(
-    ledger: Ledger, resolution: Any, rule: Rule | None = None, now: datetime = LATER, **window: Any
+    ledger: Ledger,
+    resolution: Any,
+    rule: Rule | None = None,
+    now: datetime = LATER,
+    *,
+    screen: str | None = None,
+    **window: Any,
 ) -> list[Row]:
-    return list(Publication(ledger, rule or Rule(), now).rows(resolution, **window))
+    return list(Publication(ledger, rule or Rule(), now, screen=screen).rows(resolution, **window))
 
 
 # What is shown --------------------------------------------------------------------------------------------------------
@@ -74,6 +86,7 @@ def test_a_day_of_a_few_people_is_hidden_whole(ledger: Ledger) -> None:
 def test_a_month_adds_its_small_days_once_that_tells_nothing_of_one(ledger: Ledger) -> None:
     first = datetime(2026, 11, 1, 12, tzinfo=UTC)
     ledger.add_visits("till", [*visits(30, first), *visits(5, first + DAY), *visits(6, first + 2 * DAY)])
+    on(ledger, LATER)
     assert counts(published(ledger, "month")) == {"2026-11": 30}
     assert next(row.suppressed for row in published(ledger, "month"))
     ledger.add_visits(
@@ -86,6 +99,7 @@ def test_small_days_of_a_month_that_hide_each_other_are_in_its_sum(ledger: Ledge
     first = datetime(2026, 11, 1, 12, tzinfo=UTC)
     few = [visit(first + n * DAY) for n in range(1, 6) for _ in range(3)]
     ledger.add_visits("till", [*visits(30, first), *few])
+    on(ledger, LATER)
     assert counts(published(ledger, "month")) == {"2026-11": 45}
 
 
@@ -94,6 +108,7 @@ def test_by_month_the_cells_are_shown_that_no_day_could_show(url: str) -> None:
     first = datetime(2026, 11, 1, 12, tzinfo=UTC)
     for n in range(20):
         ledger.add_visits("till", [*visits(10, first + n * DAY), *visits(2, first + n * DAY, MAN)])
+    on(ledger, LATER)
     by_month = Rule(detail="month")
     assert cells(published(ledger, "month", by_month)) == {WOMAN: 200, MAN: 40}
     assert cells(published(ledger, "day", by_month)) == {}
@@ -119,6 +134,33 @@ def test_every_screen_by_itself_and_one_alone(ledger: Ledger) -> None:
     ]
     assert counts(published(ledger, "day", screen="door")) == {"2026-11-02": 40}
     assert published(ledger, "day", screen="nowhere") == []
+
+
+def test_screens_of_different_k_are_shown_by_the_largest_or_each_by_a_rule_that_suits_it(file: Ledger) -> None:
+    file.note_settings({"screen": "till", "k": 5})
+    file.note_settings({"screen": "door", "k": 20})
+    file.add_visits("till", [*visits(12), *visits(30, NOON + DAY)])
+    file.add_visits("door", visits(40))
+    file.add_plays([play(1), play(2, screen="door")])
+    with pytest.raises(ConfigError, match="its screen door runs with k 20, and was to be published by k 10"):
+        published(file, "day", Rule(10))
+    rows = published(file, "day", Rule(20))
+    assert counts([row for row in rows if row.screen == "till"]) == {"2026-11-02": None, "2026-11-03": 30}
+    assert counts([row for row in rows if row.screen == "door"]) == {"2026-11-02": 40}
+    assert [each.screen_id for each in Publication(file, Rule(20), LATER).plays()] == ["till", "door"]
+    alone = Publication(file, Rule(20), LATER, screen="till")
+    assert list(alone.rows("day")) == [row for row in rows if row.screen == "till"]
+    assert [each.screen_id for each in alone.plays(since=NOON)] == ["till"]
+
+
+def test_a_screen_that_promised_less_is_shown_alone_where_another_promised_more_than_the_rule(file: Ledger) -> None:
+    file.note_settings({"screen": "till", "k": 5})
+    file.note_settings({"screen": "door", "k": 20})
+    file.add_visits("till", visits(12))
+    assert counts(published(file, "day", Rule(10), screen="till")) == {"2026-11-02": 12}
+    for screen in (None, "door"):
+        with pytest.raises(ConfigError, match="keeps its first k"):
+            published(file, "day", Rule(10), screen=screen)
 
 
 # The calendar ---------------------------------------------------------------------------------------------------------
@@ -175,7 +217,46 @@ def test_small_days_wait_for_the_end_of_their_month(file: Ledger) -> None:
     file.add_visits("till", [visit(first + n * DAY) for n in range(1, 6) for _ in range(3)])
     file.add_visits("till", visits(30, first))
     assert counts(published(file, "month", now=first + 20 * DAY)) == {"2026-11-01/2026-11-06": 30}
+    assert counts(published(file, "month", now=first + 31 * DAY)) == {"2026-11-01/2026-11-06": 30}
+    on(file, first + 29 * DAY)  # the screen was on, on the month's last day
     assert counts(published(file, "month", now=first + 31 * DAY)) == {"2026-11": 45}
+
+
+def test_a_month_is_not_over_while_visits_of_its_last_days_may_come(file: Ledger) -> None:
+    """The ledger was out of reach in those days; without them the month is published with the days it has."""
+    first = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    file.add_visits("till", [*visits(30, first), *(visit(first + n * DAY) for n in range(1, 6) for _ in range(3))])
+    soon = first + 31 * DAY
+    assert counts(published(file, "month", now=soon)) == {"2026-11-01/2026-11-06": 30}
+    file.add_visits("till", visits(4, first + 29 * DAY))
+    assert counts(published(file, "day", now=soon))["2026-11-30"] is None
+    assert counts(published(file, "month", now=soon)) == {"2026-11": 49}
+    file.add_visits("till", visits(4, first + 29 * DAY))
+    assert counts(published(file, "month", now=soon + 30 * DAY))["2026-11"] == 49
+
+
+def test_days_without_a_count_and_a_play_are_left_out_and_those_with_plays_have_nobody(file: Ledger) -> None:
+    file.add_visits("till", [*visits(20), *visits(30, NOON + 4 * DAY)])
+    on(file, NOON + 2 * DAY)
+    assert counts(published(file, "day")) == {"2026-11-02": 20, "2026-11-04": 0, "2026-11-06": 30}
+    assert len(published(file, "hour")) == 3 * 24
+    assert counts(published(file, "month")) == {"2026-11-02/2026-11-06": 50}
+
+
+def test_a_count_of_long_ago_costs_no_rows_in_between(file: Ledger) -> None:
+    """An older version counted by a clock that was never set."""
+    with file._database.transaction(exclusive=True) as session:
+        session.run("INSERT INTO counts VALUES ('till', 600000, 'female', '25-34', 12, 12, 96, 36)")
+    file.add_visits("till", visits(12))
+    assert counts(published(file, "day")) == {"1970-01-01": 12, "2026-11-02": 12}
+    assert list(counts(published(file, "month"))) == ["1970-01", "2026-11-01/2026-11-02"]
+
+
+def test_an_export_by_a_clock_that_runs_years_ahead_hides_no_later_visit(file: Ledger) -> None:
+    file.add_visits("till", visits(12))
+    published(file, "day", now=datetime(2036, 1, 1, tzinfo=UTC))
+    file.add_visits("till", [*visits(4), *visits(50, NOON + DAY)])
+    assert counts(published(file, "day")) == {"2026-11-02": 12, "2026-11-03": 54}
 
 
 def test_a_window_takes_the_periods_that_begin_in_it(file: Ledger) -> None:
@@ -221,6 +302,42 @@ def test_after_a_purge_no_day_or_month_is_published_that_it_cut(file: Ledger) ->
     file.purge(LATER, before=NOON + DAY)
     assert list(counts(published(file, "day"))) == ["2026-11-04", "2026-11-05"]
     assert counts(published(file, "month")) == {"2026-11-04/2026-11-05": 40}
+
+
+def test_a_purge_of_everything_in_the_midst_of_a_day_leaves_no_part_of_it_to_be_published(file: Ledger) -> None:
+    file.add_visits("till", visits(40))
+    file.purge(NOON + HOUR, everything=True)
+    file.add_visits("till", [*visits(15, NOON + 2 * HOUR), *visits(20, NOON + DAY)])
+    assert counts(published(file, "day")) == {"2026-11-03": 20}
+    assert counts(published(file, "month")) == {"2026-11-03/2026-11-03": 20}
+    assert published(file, "hour", until=NOON + DAY / 2) == []
+
+
+def test_a_purge_of_a_screen_cuts_its_day_and_month_and_no_other_screens(file: Ledger) -> None:
+    first = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    for screen in ("till", "door"):
+        file.add_visits(screen, visits(40, first))
+    file.purge(first + HOUR, screen="till")
+    for screen in ("till", "door"):
+        file.add_visits(screen, [*visits(15, first + 2 * HOUR), *visits(20, first + DAY)])
+        on(file, LATER, screen)
+    assert counts(published(file, "day", screen="till")) == {"2026-11-02": 20}
+    assert counts(published(file, "day", screen="door")) == {"2026-11-01": 55, "2026-11-02": 20}
+    assert counts(published(file, "month", screen="till")) == {"2026-11-02/2026-11-02": 20}
+    assert counts(published(file, "month", screen="door")) == {"2026-11": 75}
+    file.purge(first + DAY + HOUR, screen="till")
+    assert published(file, "day", screen="till") == []
+
+
+def test_a_purge_of_everything_heals_what_a_wrong_clock_did(file: Ledger) -> None:
+    ahead = datetime(2036, 1, 1, 12, tzinfo=UTC)
+    file.add_visits("till", [*visits(20), *visits(20, ahead)])
+    published(file, "day", now=ahead + 2 * DAY)
+    file.add_visits("till", visits(20, NOON + DAY))
+    assert "2026-11-03" not in counts(published(file, "day"))
+    file.purge(NOON + DAY, everything=True)
+    file.add_visits("till", visits(20, NOON + 2 * DAY))
+    assert counts(published(file, "day")) == {"2026-11-04": 20}
 
 
 @st.composite
@@ -276,14 +393,21 @@ class Imagined:
     def __init__(self, people: dict[tuple[datetime, Cell], int]) -> None:
         self._people = people
 
-    def publish(self, *_: object) -> None:
+    def publish(self, _rule: object, _now: datetime, until: datetime, _screen: str | None) -> datetime:
+        return until
+
+    def cut(self, _: str) -> None:
         return None
 
     def screens(self) -> list[str]:
         return ["till"]
 
-    def counted(self, _: str) -> tuple[datetime, datetime]:
-        return min(at for at, _ in self._people), max(at for at, _ in self._people)
+    def counted(self, _: str) -> tuple[datetime, datetime] | None:
+        times = [at for (at, _cell), number in self._people.items() if number]
+        return (min(times), max(times)) if times else None
+
+    def following(self, _: str, since: datetime) -> datetime | None:
+        return min((at for (at, _cell), number in self._people.items() if number and at >= since), default=None)
 
     def buckets(self, _: str, since: datetime, until: datetime) -> dict[int, float]:
         sums: dict[int, float] = defaultdict(float)
@@ -331,7 +455,8 @@ def test_with_every_output_in_hand_a_hidden_number_is_as_open_as_the_small_numbe
     monkeypatch.setattr(summary, "hours_of", short_day)
     # Where all people are of one cell, that cell is no secret to begin with.
     only_totals = len({cell for _, cell in places}) == 1
-    alike: dict[tuple[Count, ...], list[list[Count]]] = defaultdict(list)
+    # Days without anybody are left out: which, is known to whoever reads the periods.
+    alike: dict[tuple[tuple[str, Count], ...], list[list[Count]]] = defaultdict(list)
     for numbers in product(range(MOST + 1), repeat=len(places)):
         shop = cast("Ledger", Imagined(dict(zip(places, numbers, strict=True))))
         public, truth = (
@@ -343,10 +468,10 @@ def test_with_every_output_in_hand_a_hidden_number_is_as_open_as_the_small_numbe
             ]
             for k in (K, 1)
         )
-        alike[tuple(row.count for row in public)].append([row.count for row in truth])
+        alike[tuple((row.period, row.count) for row in public)].append([row.count for row in truth])
     hidden = 0
     for output, truths in alike.items():
-        for place, count in enumerate(output):
+        for place, (_period, count) in enumerate(output):
             values = {true[place] or 0 for true in truths}
             if count is None and values != {0}:
                 hidden += 1
@@ -365,3 +490,77 @@ def test_a_plays_audience_is_shown_only_where_its_five_minutes_are(file: Ledger)
     assert public.audience_of(play(0, faces=0)) == (None, None, None, None)
     assert public.audience_of(play(40, faces=12)) == (None, None, None, None)
     assert public.audience_of(play(0)) == (None, None, None, None)
+
+
+def test_more_faces_than_visits_that_ended_are_not_told_for_the_rest_ended_in_the_next_five_minutes(
+    file: Ledger,
+) -> None:
+    """25 were there, 20 of whom left meanwhile: that 5 left after it is what is hidden there."""
+    file.add_visits("till", [*visits(30), *visits(20, NOON + FIVE), *visits(5, NOON + 2 * FIVE)])
+    public = Publication(file, Rule(), LATER)
+    fives = [row.count for row in public.rows("5min", since=NOON, until=NOON + 3 * FIVE)]
+    assert fives == [None, 20, None]
+    during = replace(play(0, at=NOON + FIVE, faces=25), ended_at=NOON + 2 * FIVE)
+    assert public.audience_of(during) == (None, None, None, None)
+    assert public.audience_of(replace(during, faces_present=20, watchers=20)) == (20, 20, 100.0, 37.5)
+
+
+def test_the_plays_of_many_screens_ask_for_each_day_of_each_once(file: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    screens, decide, decided = ("till", "door", "gate"), summary.publish_day, list[tuple[str, date]]()
+
+    def publish_day(ledger: Ledger, screen: str, day: date, rule: Rule) -> summary.Day:
+        decided.append((screen, day))
+        return decide(ledger, screen, day, rule)
+
+    monkeypatch.setattr(summary, "publish_day", publish_day)
+    for n, day in product(range(3), range(2)):
+        file.add_visits(screens[n], visits(20 + n, NOON + day * DAY))
+        shown = [replace(play(i, at=NOON + day * DAY, faces=12 + 10 * n), screen_id=screens[n]) for i in range(4)]
+        file.add_plays(replace(each, play_id=f"{n} {day} {i}") for i, each in enumerate(shown))
+    public = Publication(file, Rule(), LATER)
+    told = [(each.screen_id, public.audience_of(each)[0]) for each in public.plays()]
+    assert len({screen for screen, _ in told[:3]}) == 3  # they come by turns
+    assert sorted(told, key=str) == sorted([("till", 12), ("door", None), ("gate", None)] * 8, key=str)
+    assert sorted(decided) == sorted((screen, (NOON + day * DAY).date()) for screen in screens for day in range(2))
+
+
+def test_plays_that_a_program_of_before_wrote_are_shown_as_they_may_be_kept(file: Ledger) -> None:
+    raw = replace(play(1, faces=3), complete=False, reason="is for adults only, and somebody is not surely one")
+    with file._database.transaction(exclusive=True) as session:
+        session.run(proof.ADD, [proof.row_of(raw)])
+    assert list(Publication(file, Rule(), LATER).plays()) == [replace(play(1), complete=False, reason="stopped")]
+
+
+# What was said is said ------------------------------------------------------------------------------------------------
+
+MINUTES = st.integers(0, 6 * 24 * 60)
+CLOCKS = MINUTES | st.sampled_from([-30_000_000, 5_000_000])
+STEPS = st.lists(
+    st.tuples(st.just("come"), MINUTES, st.integers(1, 15))
+    | st.tuples(st.just("play"), MINUTES, st.just(1))
+    | st.tuples(st.just("export"), CLOCKS, st.just(1)),
+    min_size=2,
+    max_size=14,
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=STEPS)
+def test_no_number_that_was_published_ever_changes_whatever_comes_late_and_whatever_the_clock_says(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, int]]
+) -> None:
+    ledger = Ledger(str(Path(tmp_path_factory.mktemp("shop")) / "ledger.sqlite"))
+    begin, said = datetime(2026, 10, 28, tzinfo=UTC), dict[tuple[str, ...], tuple[Count, bool]]()
+    for kind, minutes, number in [*steps, ("export", 9 * 24 * 60, 1)]:
+        at = begin + minutes * MINUTE
+        if kind == "come":
+            ledger.add_visits("till", visits(number, at))
+        elif kind == "play":
+            on(ledger, at)
+        else:
+            rows = [row for each in RESOLUTIONS for row in published(ledger, each, Rule(3), at)]
+            for row in rows:
+                if "/" not in row.period:  # a month that is not whole goes on
+                    key = (row.period, row.gender, row.age_band, f"{row.ends - row.begins}")
+                    assert said.setdefault(key, (row.count, row.suppressed)) == (row.count, row.suppressed)
+    ledger.close()

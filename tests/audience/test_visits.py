@@ -9,6 +9,10 @@ from onlooker.audience import visits as rules
 from onlooker.audience.bands import CELLS, UNKNOWN
 from onlooker.audience.visits import Demographics, Presence, Visit, Visits
 from onlooker.core.demographics import N_AGES
+from onlooker.core.faces import Detections
+from onlooker.testing import face_detection
+from onlooker.tracking import tracker
+from onlooker.tracking.tracker import Tracker
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -90,6 +94,26 @@ def test_a_short_gap_counts_as_dwell_but_not_as_attention() -> None:
     (visit,) = play(Visits(), steps(0, 3, person("a")) + steps(4.3, 6, person("a")))
     assert visit.dwell_s == pytest.approx(6)
     assert visit.attention_s == pytest.approx(3 + 1.7, abs=0.11)
+
+
+@pytest.mark.parametrize("pause", [1.0, 1.5, 2.0])
+def test_a_slow_camera_s_visit_lasts_as_long_as_its_track(pause: float) -> None:
+    """A face a second or less, missed once: an id is given to one visit, and who looks all the time is seen to."""
+    follower, visits, over = Tracker(), Visits(), list[Visit]()
+    for number in range(20):
+        at = number * pause
+        follower.update(Detections.empty() if number == 12 else face_detection(100, 100, 80), at)
+        present = [Presence(track.id, True, 80.0) for track in follower.tracks if track.seen == at]
+        over += visits.update(present, at=at, now=START + timedelta(seconds=at))
+    over += visits.end()
+    assert len({visit.id for visit in over}) == len(over)
+    assert over[-1].dwell_s >= 16 * pause
+    assert over[-1].attention_s == pytest.approx(over[-1].dwell_s)
+
+
+def test_a_visit_and_its_track_wait_equally_long() -> None:
+    assert rules.SLOW == tracker.SLOW
+    assert rules.GONE_AFTER >= tracker.PATIENCE
 
 
 @pytest.mark.parametrize("jump", [timedelta(hours=-1), timedelta(hours=1), timedelta(days=400)])

@@ -1,14 +1,16 @@
 """One way to speak to SQLite and PostgreSQL: transactions, one kind of placeholder, one kind of error."""
 
-import re
+import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
+from onlooker.core.addresses import shown
 from onlooker.core.errors import ConfigError, StorageError, StorageFull
 
 Value = str | int | float | None
@@ -60,18 +62,21 @@ class Database(Protocol):
 def open_database(url: str, *, create: bool = True) -> Database:
     """The database of ``sqlite:///file`` or ``postgresql://user@host/name``; a path alone is SQLite's. With ``create``
     a file that is missing is made. Raises ``ConfigError`` for another address."""
+    file = file_of(url)
+    return _Postgres(url) if file is None else _Sqlite(file, create=create)
+
+
+def file_of(url: str) -> Path | None:
+    """The file of an address of SQLite, or None for one of PostgreSQL; nothing is opened or made. Raises
+    ``ConfigError`` for another."""
     parts = urlsplit(url)
     if parts.scheme in ("postgresql", "postgres"):
-        return _Postgres(url)
+        return None
     if parts.scheme == "sqlite" and not parts.netloc and parts.path.startswith("/") and parts.path != "/":
-        return _Sqlite(Path(unquote(parts.path)), create=create)
+        return Path(unquote(parts.path))
     if url and "://" not in url and not url.startswith("sqlite:"):
-        return _Sqlite(Path(url), create=create)
-    raise ConfigError(f"{_named(url)}: a ledger is sqlite:///file (three slashes) or postgresql://user@host/database")
-
-
-def _named(url: str) -> str:
-    return re.sub(r"(?<=://)([^/@:]*):[^/@]*@", r"\1:...@", url)
+        return Path(url)
+    raise ConfigError(f"{shown(url)}: a ledger is sqlite:///file (three slashes) or postgresql://user@host/database")
 
 
 class _SqliteSession:
@@ -94,6 +99,8 @@ class _Sqlite:
         try:
             if create:
                 self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                with suppress(FileExistsError):
+                    os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
             elif not self.path.is_file():
                 raise ConfigError(f"{path}: no such ledger; name the file or database that the display writes to")
         except OSError as error:
@@ -133,6 +140,7 @@ class _Sqlite:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = NORMAL")
                 connection.execute("PRAGMA secure_delete = ON")
+                _make_private(self.path)
             except sqlite3.Error:
                 connection.close()
                 raise
@@ -146,6 +154,17 @@ class _Sqlite:
         if code == sqlite3.SQLITE_NOTADB:
             return StorageError(f"{self.name}: is no ledger but some other file; name another")
         return StorageError(f"{self.name}: the ledger cannot be used ({error}); check its disk and its rights")
+
+
+def _make_private(path: Path) -> None:
+    """Take a database's file from everyone but its owner, with the log and the index beside it; SQLite gives new ones
+    the rights of the file."""
+    for each in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        with suppress(OSError):  # not there, or a file system without rights
+            found = each.stat()
+            ours = os.name == "posix" and found.st_uid == os.geteuid()
+            if ours and stat.S_ISREG(found.st_mode) and found.st_mode & 0o077:
+                each.chmod(0o600)
 
 
 class _PostgresSession:
@@ -174,9 +193,9 @@ class _Postgres:
             import psycopg
         except ImportError:
             raise ConfigError(
-                f"{_named(url)}: PostgreSQL needs psycopg; install it with: pip install 'onlooker[postgres]'"
+                f"{shown(url)}: PostgreSQL needs psycopg; install it with: pip install 'onlooker[postgres]'"
             ) from None
-        self._psycopg, self._url, self.name = psycopg, url, _named(url)
+        self._psycopg, self._url, self.name = psycopg, url, shown(url)
         self._threads = threading.local()
 
     @contextmanager

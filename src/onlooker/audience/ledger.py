@@ -1,50 +1,23 @@
 """The ledger: what was played and how many people were there, in SQLite or PostgreSQL.
 
 It holds sums and no people. A visit is added to its five minutes and gone, unless single visits are switched on
-(``event_life``), which keep a band, a coarse time, and a date on which they go.
+(``event_life``), which keep a band, a coarse time, and a date on which they go. A play keeps of its audience what is
+about many (``proof``).
 """
 
-import json
-import secrets
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from onlooker.audience import audit
-from onlooker.audience.bands import Cell, normalised
-from onlooker.audience.database import Session, Value, open_database
-from onlooker.audience.records import Counted, Learned, Play, Receipt, bucket_of, milliseconds, moment
-from onlooker.audience.tables import MIGRATIONS, PERSONAL
+from onlooker.audience import audit, counting, facts, forgetting, proof
+from onlooker.audience.bands import Cell
+from onlooker.audience.database import Value, open_database
+from onlooker.audience.records import Counted, Learned, Play, Receipt, milliseconds, moment
+from onlooker.audience.tables import COARSE, EARLIEST, MIGRATIONS
 from onlooker.core.errors import ConfigError
 
 PAGE = 2000
 """Rows that are read, and written, at a time: what a year of plays takes of memory."""
-
-BATCH_LIFE = timedelta(days=2)
-"""How long a batch's name is remembered, and so how late it may be sent again without being counted twice."""
-
-_COARSE_S = 5
-"""Seconds that a single visit's durations are rounded to."""
-
-_PLAY_COLUMNS = (
-    "play_id, screen_id, campaign_id, creative_id, started_ms, ended_ms, planned_ms, actual_ms, complete, reason, "
-    "faces_present, watchers, dwell_s, attention_s, propensity"
-)
-
-# Nothing but names of our own is put into the text of a statement.
-_ADD_PLAY = (
-    f"INSERT INTO plays ({_PLAY_COLUMNS}) "  # noqa: S608
-    f"VALUES ({', '.join('?' * len(_PLAY_COLUMNS.split(',')))}) ON CONFLICT (play_id) DO NOTHING"
-)
-
-_ADD_COUNT = (
-    "INSERT INTO counts (screen_id, bucket_ms, gender, age_band, visits, watchers, dwell_s, attention_s) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (screen_id, bucket_ms, gender, age_band) DO UPDATE SET "
-    "visits = counts.visits + excluded.visits, watchers = counts.watchers + excluded.watchers, "
-    "dwell_s = counts.dwell_s + excluded.dwell_s, attention_s = counts.attention_s + excluded.attention_s"
-)
-
 
 _ADD_LEARNED = (
     "INSERT INTO learned (screen_id, creative_id, segment, since_ms, attention, missed) VALUES (?, ?, ?, ?, ?, ?) "
@@ -81,39 +54,21 @@ class Ledger:
     # Writing ----------------------------------------------------------------------------------------------------------
 
     def add_plays(self, plays: Iterable[Play]) -> int:
-        """Keep plays; one that is there already, by its id, is left as it is. How many were new. All are kept, or an
-        error is raised and none."""
-        rows = [
-            (
-                play.play_id,
-                play.screen_id,
-                play.campaign_id,
-                play.creative_id,
-                milliseconds(play.started_at),
-                milliseconds(play.ended_at),
-                play.planned_ms,
-                play.actual_ms,
-                int(play.complete),
-                play.reason,
-                play.faces_present,
-                play.watchers,
-                play.dwell_s,
-                play.attention_s,
-                play.propensity,
-            )
-            for play in plays
-        ]
+        """Keep plays, of each what may be kept (``proof.kept``); one that is there already, by its id, is left as it
+        is. How many were new. All are kept, or an error is raised and none."""
         with self._database.transaction(exclusive=True) as session:
-            return _int(session.run(_ADD_PLAY, rows))
+            k = facts.kept_k(session)
+            return _int(session.run(proof.ADD, [proof.row_of(proof.kept(play, k)) for play in plays]))
 
     def add_visits(self, screen: str, visits: Iterable[Counted], *, batch: str | None = None) -> bool:
         """Count visits that are over, each in the five minutes in which it ended.
 
         ``batch`` names what is sent, with no relation to people: of two of one name the second is not counted, and the
         answer is False. A visit that comes after its time was published is counted in the first five minutes that were
-        not, so that nothing that was published changes by it.
+        not, so that nothing that was published changes by it. One from before ``EARLIEST`` is not counted: its clock
+        was wrong, and when it was nobody knows.
         """
-        visits = list(visits)
+        visits = [visit for visit in visits if milliseconds(visit.departed) >= milliseconds(EARLIEST)]
         with self._database.transaction(exclusive=True) as session:
             now = datetime.now(UTC)
             if batch is not None and not session.run(
@@ -121,23 +76,9 @@ class Ledger:
                 [(batch, milliseconds(now))],
             ):
                 return False
-            earliest = _int(_fact(session, "published_until") or 0)
-            sums: dict[tuple[str, int, str, str], list[float]] = defaultdict(lambda: [0.0] * 4)
-            for visit in visits:
-                bucket = max(bucket_of(visit.departed), earliest)
-                for cell, share in normalised(visit.shares).items():
-                    row = sums[(screen, bucket, *cell)]
-                    for i, value in enumerate((1.0, float(visit.watched), visit.dwell_s, visit.attention_s)):
-                        row[i] += share * value
-            session.run(
-                _ADD_COUNT,
-                [(*key, *values) for key, values in sorted(sums.items())],
-            )
-            if self._event_life is not None:
-                session.run(
-                    "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    [_event(screen, visit, self._event_life) for visit in visits],
-                )
+            session.run(counting.ADD, counting.sums_of(screen, visits, facts.published_until(session)))
+            if (life := self._event_life) is not None:
+                session.run(counting.ADD_EVENT, [counting.event_of(screen, visit, life) for visit in visits])
         return True
 
     def learn(self, screen: str, plays: Iterable[Learned], now: datetime) -> None:
@@ -146,44 +87,27 @@ class Ledger:
         with self._database.transaction(exclusive=True) as session:
             session.run(_ADD_LEARNED, rows)
 
-    def expire(self, now: datetime) -> int:
-        """Take away single visits whose time is over, and names of old batches; how many visits they were."""
+    def expire(self, now: datetime, plays: timedelta | None = None) -> int:
+        """Take away single visits whose time is over, names of old batches, plays that are older than ``plays``, if
+        given, and of the others what may not be kept, whoever wrote it; how many visits they were."""
         with self._database.transaction(exclusive=True) as session:
-            session.run("DELETE FROM batches WHERE at_ms < ?", [(milliseconds(now - BATCH_LIFE),)])
-            gone = _int(session.run("DELETE FROM events WHERE expires_ms <= ?", [(milliseconds(now),)]))
-        if gone:
+            visits, changed = forgetting.expire(session, now, plays)
+        if visits or changed:
             self._database.forget()
-        return gone
+        return visits
 
     def purge(
         self, now: datetime, *, before: datetime | None = None, screen: str | None = None, everything: bool = False
     ) -> Receipt:
         """Take away everything, or what is from before a moment, or what is of a screen, from every table.
 
-        What began before ``before`` is never published again in part, so that what is left cannot be taken from what
-        was published. Raises ``ValueError`` unless exactly one is asked for.
+        A day that a purge cuts is never published in part, so that what is left cannot be taken from what was
+        published. Raises ``ValueError`` unless exactly one is asked for, and for a moment after ``now``.
         """
-        if (before is not None) + (screen is not None) + everything != 1:
-            raise ValueError("a purge is of everything, of what is before a moment, or of a screen")
-        removed = {}
         with self._database.transaction(exclusive=True) as session:
-            for table, dated in PERSONAL.items():
-                where, values = "", list[Value]()
-                if before is not None:
-                    where, values = f" WHERE {dated} < ?", [milliseconds(before)]
-                elif screen is not None:
-                    if table == "batches":  # they name no screen, and go by themselves
-                        continue
-                    where, values = " WHERE screen_id = ?", [screen]
-                removed[table] = _int(session.run(f"DELETE FROM {table}{where}", [values]))  # noqa: S608
-            if before is not None:
-                cut = max(milliseconds(before), _int(_fact(session, "purged_before") or 0))
-                _set_fact(session, "purged_before", str(cut))
-            # A receipt must not say again what was to be forgotten: a screen is named by it, no person ever was.
-            what = "everything" if everything else f"screen {screen}" if screen else f"before {_iso(before)}"
-            entry = audit.note(session, "purge", {"what": what, "removed": removed}, now)
+            receipt = forgetting.purge(session, now, before=before, screen=screen, everything=everything)
         self._database.forget()
-        return Receipt(now, what, removed, entry.seq, entry.hash)
+        return receipt
 
     # Reading ----------------------------------------------------------------------------------------------------------
 
@@ -199,12 +123,12 @@ class Ledger:
             clauses.append("screen_id = ?")
             fixed.append(screen)
         where = " AND ".join(clauses)
-        query = f"SELECT {_PLAY_COLUMNS} FROM plays WHERE {where} ORDER BY started_ms, play_id LIMIT {PAGE}"  # noqa: S608
+        query = f"SELECT {proof.COLUMNS} FROM plays WHERE {where} ORDER BY started_ms, play_id LIMIT {PAGE}"  # noqa: S608
         last: tuple[int, str] = (-(2**62) if since is None else milliseconds(since), "")
         while True:
             with self._database.transaction() as session:
                 rows = session.rows(query, (*last, *fixed))
-            yield from map(_play, rows)
+            yield from map(proof.play_of, rows)
             if len(rows) < PAGE:
                 return
             last = (rows[-1][4], rows[-1][0])
@@ -234,6 +158,23 @@ class Ledger:
         """The screens that have counts."""
         with self._database.transaction() as session:
             return [row[0] for row in session.rows("SELECT DISTINCT screen_id FROM counts ORDER BY screen_id")]
+
+    def known_screens(self) -> list[str]:
+        """The screens of which there is anything at all."""
+        tables = ("plays", "counts", "events", "learned")
+        query = " UNION ".join(f"SELECT screen_id FROM {table}" for table in tables)  # noqa: S608
+        with self._database.transaction() as session:
+            return sorted({row[0] for row in session.rows(query)} | facts.noted_screens(session))
+
+    def following(self, screen: str, since: datetime) -> datetime | None:
+        """The first moment from ``since`` on for which a screen has counts or plays; None where there is none."""
+        query = (
+            "SELECT min(at_ms) FROM (SELECT min(bucket_ms) AS at_ms FROM counts WHERE screen_id = ? AND bucket_ms >= ? "
+            "UNION ALL SELECT min(started_ms) FROM plays WHERE screen_id = ? AND started_ms >= ?) AS times"
+        )
+        with self._database.transaction() as session:
+            found = session.rows(query, (screen, milliseconds(since)) * 2)[0][0]
+        return None if found is None else moment(found)
 
     def counted(self, screen: str) -> tuple[datetime, datetime] | None:
         """The first and the last five minutes with counts of a screen; None where there are none."""
@@ -271,36 +212,46 @@ class Ledger:
 
     # What is published, and the log -----------------------------------------------------------------------------------
 
-    def publish(self, rule: dict[str, Any], now: datetime, until: datetime | None) -> datetime | None:
-        """Say that what lies before ``until`` is about to be published by ``rule``; from when on a purge left it whole.
+    def publish(
+        self, rule: dict[str, Any], now: datetime, until: datetime, screen: str | None = None
+    ) -> datetime | None:
+        """Say that what lies before ``until``, of all screens or of one, is about to be published by ``rule``; before
+        what moment it may be, which is where nothing may change any more. None where there is nothing.
 
-        The first rule is the ledger's: publishing the same people by another k, or by days of another time zone, gives
-        differences. Raises ``ConfigError`` for another.
+        That is never later than the end of the last day that anything was counted or played on: where a clock runs
+        years ahead, days that have not begun are not over. The first rule is the ledger's: publishing the same people
+        by another k, or by days of another time zone, gives differences. Raises ``ConfigError`` for another, and where
+        one of these screens runs with a larger k: a rule that shows less than a screen promised is within its promise.
         """
         with self._database.transaction(exclusive=True) as session:
-            text = json.dumps(rule, sort_keys=True)
-            kept = _fact(session, "rule")
-            if kept is None:
-                _set_fact(session, "rule", text)
-                audit.note(session, "configuration", {"publish": rule}, now)
-            elif kept != text:
-                asked = {key: value for key, value in rule.items() if json.loads(kept).get(key) != value}
-                differ = ", ".join(f"{key} {json.loads(kept).get(key)}, not {value}" for key, value in asked.items())
-                raise ConfigError(
-                    f"{self.name}: was published by {differ}; two rules for the same people would give them away by "
-                    "differences, so leave the option out, or begin a new ledger"
-                )
-            if until is not None:
-                published = max(milliseconds(until), _int(_fact(session, "published_until") or 0))
-                _set_fact(session, "published_until", str(published))
-            cut = _fact(session, "purged_before")
-        return None if cut is None else moment(int(cut))
+            return facts.publish(session, self.name, rule, now, until, screen)
 
     def rule(self) -> dict[str, Any] | None:
         """How the ledger is published; None before it ever was."""
         with self._database.transaction() as session:
-            kept = _fact(session, "rule")
-        return None if kept is None else dict(json.loads(kept))
+            return facts.rule(session)
+
+    def screens_k(self) -> dict[str, int]:
+        """The k that each screen said it runs with."""
+        with self._database.transaction() as session:
+            return facts.screens_k(session)
+
+    def cut(self, screen: str) -> datetime | None:
+        """From when on purges left the counts of a screen whole; None where there was none."""
+        with self._database.transaction() as session:
+            return facts.cut(session, screen)
+
+    def note_settings(self, settings: Mapping[str, Any], now: datetime | None = None) -> bool:
+        """Note how a screen runs: plain values, among them ``screen`` and ``k``. Where they are not those noted last it
+        is an entry of the audit log; whether that was so. Plays are kept by the largest k that a screen named."""
+        with self._database.transaction(exclusive=True) as session:
+            before = facts.kept_k(session)
+            changed = facts.note_settings(session, settings, now or datetime.now(UTC))
+            if rose := facts.kept_k(session) > before:
+                proof.blank(session, facts.kept_k(session))
+        if rose:
+            self._database.forget()
+        return changed
 
     def note(self, kind: audit.Kind, detail: dict[str, Any], now: datetime) -> audit.Entry:
         """Add an entry to the audit log."""
@@ -328,36 +279,11 @@ class Ledger:
             if version < len(MIGRATIONS):
                 session.run("DELETE FROM ledger")
                 session.run("INSERT INTO ledger VALUES (?)", [(len(MIGRATIONS),)])
-
-
-def _play(row: Sequence[Any]) -> Play:
-    values: list[Any] = [*row]
-    values[4:6], values[8] = map(moment, row[4:6]), bool(row[8])
-    return Play(*values)
-
-
-def _event(screen: str, visit: Counted, life: timedelta) -> tuple[Value, ...]:
-    gender, band = max(sorted(visit.shares), key=lambda cell: visit.shares[cell])
-    coarse = (round(seconds / _COARSE_S) * _COARSE_S for seconds in (visit.dwell_s, visit.attention_s))
-    expires = milliseconds(visit.departed + life)
-    return (secrets.token_hex(8), screen, bucket_of(visit.departed), gender, band, *coarse, expires)
-
-
-def _fact(session: Session, name: str) -> str | None:
-    found = session.rows("SELECT value FROM facts WHERE name = ?", (name,))
-    return found[0][0] if found else None
-
-
-def _set_fact(session: Session, name: str, value: str) -> None:
-    session.run(
-        "INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        [(name, value)],
-    )
+            if old := 0 < version < COARSE:
+                proof.blank(session, facts.kept_k(session))
+        if old:
+            self._database.forget()
 
 
 def _int(value: object) -> int:
     return int(str(value))
-
-
-def _iso(at: datetime | None) -> str:
-    return "" if at is None else at.astimezone(UTC).isoformat(timespec="seconds")

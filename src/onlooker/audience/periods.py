@@ -5,7 +5,6 @@ twice is two, told apart by their offset from UTC. Weeks are left out: they do n
 of a week and its days in two months would be a period of its own.
 """
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import groupby
@@ -30,11 +29,6 @@ def zone_of(name: str) -> ZoneInfo:
 def start_of(day: date, zone: ZoneInfo) -> datetime:
     """The moment at which a day begins, in UTC."""
     return datetime.combine(day, time(), zone).astimezone(UTC)
-
-
-def days_between(first: date, last: date) -> Iterator[date]:
-    """The days from one to another, both included."""
-    return (first + timedelta(days=n) for n in range((last - first).days + 1))
 
 
 def month_of(day: date) -> date:

@@ -21,7 +21,8 @@ from typing import Any, Literal
 
 from onlooker.audience.bands import BANDS, CELLS, GENDERS, Cell
 from onlooker.audience.ledger import Ledger
-from onlooker.audience.periods import Resolution, days_between, hours_of, month_of, next_month, start_of, zone_of
+from onlooker.audience.periods import Resolution, hours_of, month_of, next_month, start_of, zone_of
+from onlooker.audience.proof import kept
 from onlooker.audience.records import Play, bucket_of, milliseconds, moment
 from onlooker.audience.suppression import DEFAULT_K, Part, apportion, quiet, suppress
 from onlooker.audience.tables import BUCKET_S
@@ -63,7 +64,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of ``audience.csv``, and when its period begins and ends (UTC).
+    """A row of ``audience.csv``, and when what it sums begins and ends (UTC).
 
     ``count`` is ``None`` where it is hidden; where it is not and ``suppressed`` is true, there were at least so many.
     ``period`` is the month, the day, or the beginning of an hour or five minutes with its offset from UTC; a month that
@@ -94,28 +95,34 @@ class Day:
 
 
 class Publication:
-    """What a ledger says to the public at a moment. The ledger notes the rule, and from then on changes nothing that
-    was over. Raises ``ConfigError`` where it was published by another rule."""
+    """What a ledger says to the public at a moment, of all its screens or of one. The ledger notes the rule, and from
+    then on changes nothing that was over. Raises ``ConfigError`` where it was published by another rule, and where one
+    of the screens promised a larger k."""
 
-    def __init__(self, ledger: Ledger, rule: Rule, now: datetime) -> None:
-        self.ledger, self.rule, self._zone = ledger, rule, zone_of(rule.timezone)
-        self._today = (now - GRACE).astimezone(self._zone).date()
-        self._cut = ledger.publish(rule.to_dict(), now, start_of(self._today, self._zone))
-        self._last: tuple[str, date, Day | None] | None = None
+    def __init__(self, ledger: Ledger, rule: Rule, now: datetime, *, screen: str | None = None) -> None:
+        self.ledger, self.rule, self.screen, self._zone = ledger, rule, screen, zone_of(rule.timezone)
+        today = (now - GRACE).astimezone(self._zone).date()
+        until = ledger.publish(rule.to_dict(), now, start_of(today, self._zone), screen)
+        # The day after the last that is over.
+        self._after = date.min if until is None else min(today, until.astimezone(self._zone).date())
+        self._cuts: dict[str, datetime | None] = {}
+        self._last: dict[str, tuple[date, Day | None]] = {}
+
+    def plays(self, *, since: datetime | None = None, until: datetime | None = None) -> Iterator[Play]:
+        """The plays that began in [since, until), as they may be kept: a program of before may have written more."""
+        return (kept(play, self.rule.k) for play in self.ledger.plays(since=since, until=until, screen=self.screen))
 
     def rows(
-        self,
-        resolution: Resolution,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        screen: str | None = None,
+        self, resolution: Resolution, *, since: datetime | None = None, until: datetime | None = None
     ) -> Iterator[Row]:
-        """The rows of every period that begins in [since, until), by screen and time; a month of them is in memory."""
-        for one in self.ledger.screens() if screen is None else [screen]:
-            for month, days in groupby(self._days(one), key=month_of):
+        """The rows of every period that begins in [since, until), by screen and time; a month of them is in memory.
+        Days on which nothing was counted and nothing played are left out."""
+        for one in self.ledger.screens() if self.screen is None else [self.screen]:
+            if (span := self._span(one)) is None:
+                continue
+            for month, days in groupby(self._days(one, span), key=month_of):
                 if resolution == "month":
-                    rows = self._month(one, month, list(days))
+                    rows = self._month(one, month, list(days), span)
                 elif self._outside(month, next_month(month), since, until):
                     continue
                 else:
@@ -129,45 +136,64 @@ class Publication:
 
     def day(self, screen: str, day: date) -> Day | None:
         """The numbers of a day; None where it is not over, or was purged in part."""
-        if day >= self._today or (self._cut is not None and start_of(day, self._zone) < self._cut):
+        if day >= self._after or self._purged(screen, day):
             return None
         return publish_day(self.ledger, screen, day, self.rule)
 
     def audience_of(self, play: Play) -> tuple[Count, Count, float | None, float | None]:
         """What may be said of a single play: faces present, watchers, seconds in sight, seconds of attention.
 
-        That is little: k people must have been there, in five minutes that are published themselves, or the play would
-        tell of a number that is hidden there. Of watchers nothing is said where those who did not look are few.
+        That is little: k people must have been there, and no more than those whose visit ended in the five minutes that
+        the play touches, all of which are published. More faces than that would say how many left in the next five
+        minutes, which may be hidden. Of watchers nothing is said where those who did not look are few.
         """
-        faces, watchers, k = play.faces_present, play.watchers, self.rule.k
-        if faces is None or faces < k or not self._seen(play):
+        if play.faces_present is not None:
+            play = kept(play, self.rule.k)
+        if play.faces_present is None or play.faces_present > self._ended_by(play):
             return None, None, None, None
-        if watchers is None or 0 < watchers < k or 0 < faces - watchers < k:
-            return faces, None, play.dwell_s, None
-        return faces, watchers, play.dwell_s, play.attention_s
+        return play.faces_present, play.watchers, play.dwell_s, play.attention_s
 
-    def _seen(self, play: Play) -> bool:
-        """Whether all five minutes that a play touches are published, with people in them."""
-        at = moment(bucket_of(play.started_at))
+    def _ended_by(self, play: Play) -> int:
+        """How many visits ended in the five minutes that a play touches; 0 where one of them is not published, or has
+        nobody."""
+        at, ended = moment(bucket_of(play.started_at)), 0
         while at < play.ended_at:
             date_ = at.astimezone(self._zone).date()
-            if self._last is None or self._last[:2] != (play.screen_id, date_):
-                self._last = (play.screen_id, date_, self.day(play.screen_id, date_))
-            day = self._last[2]
-            if day is None or not day.fives.get(at):
-                return False
-            at += _FIVE
-        return True
+            last, day = self._last.get(play.screen_id, (None, None))
+            if last != date_:  # one day of each screen: their plays come by turns
+                day = self.day(play.screen_id, date_)
+                self._last[play.screen_id] = (date_, day)
+            if day is None or not (count := day.fives.get(at)):
+                return 0
+            ended, at = ended + count, at + _FIVE
+        return ended
 
-    def _days(self, screen: str) -> Iterator[date]:
-        """The days of a screen that are over, from its first count to its last."""
-        span = self.ledger.counted(screen)
-        if span is None:
-            return
-        first, last = (at.astimezone(self._zone).date() for at in span)
-        for day in days_between(first, min(last, self._today - _DAY)):
-            if self._cut is None or start_of(day, self._zone) >= self._cut:
-                yield day
+    def _purged(self, screen: str, day: date) -> bool:
+        """Whether a purge took something of a day."""
+        if screen not in self._cuts:
+            self._cuts[screen] = self.ledger.cut(screen)
+        cut = self._cuts[screen]
+        return cut is not None and start_of(day, self._zone) < cut
+
+    def _span(self, screen: str) -> tuple[date, date] | None:
+        """The first and the last whole day of a screen: from its first count to its last; None where there is none."""
+        if (counted := self.ledger.counted(screen)) is None or self._after == date.min:
+            return None
+        first, last = (at.astimezone(self._zone).date() for at in counted)
+        if self._purged(screen, first) and (cut := self._cuts[screen]) is not None:
+            first = cut.astimezone(self._zone).date()
+            first += _DAY * self._purged(screen, first)
+        last = min(last, self._after - _DAY)
+        return (first, last) if first <= last else None
+
+    def _days(self, screen: str, span: tuple[date, date]) -> Iterator[date]:
+        """The days of a screen's span on which anything was counted or played."""
+        day, last = span
+        while (at := self.ledger.following(screen, start_of(day, self._zone))) is not None:
+            if (day := at.astimezone(self._zone).date()) > last:
+                return
+            yield day
+            day += _DAY
 
     def _outside(self, first: date, after: date, since: datetime | None, until: datetime | None) -> bool:
         late = until is not None and start_of(first, self._zone) >= until
@@ -187,16 +213,18 @@ class Publication:
             period = at.astimezone(self._zone).isoformat(timespec="minutes")
             yield Row(screen, period, EVERY, EVERY, count, count is None, at, end)
 
-    def _month(self, screen: str, month: date, dates: list[date]) -> Iterator[Row]:
-        over = next_month(month) <= self._today and (self._cut is None or start_of(month, self._zone) >= self._cut)
+    def _month(self, screen: str, month: date, dates: list[date], span: tuple[date, date]) -> Iterator[Row]:
+        over = next_month(month) <= self._after and not self._purged(screen, month)
+        first, last = max(month, span[0]), min(next_month(month) - _DAY, span[1])
         days = [publish_day(self.ledger, screen, day, self.rule) for day in dates]
         hidden = [day.secret_total for day in days if day.total is None]
         complete = not hidden or (over and quiet(len(hidden), sum(hidden), self.rule.k))
         counted = [day for day in days if complete or day.total is not None]
         total = sum(day.secret_total for day in counted)
-        whole = over and dates[0] == month
-        period = f"{month:%Y-%m}" if whole else f"{dates[0]}/{dates[-1]}"
-        begins, ends = start_of(month, self._zone), start_of(next_month(month), self._zone)
+        whole = over and first == month
+        period = f"{month:%Y-%m}" if whole else f"{first}/{last}"
+        begins = start_of(first, self._zone)
+        ends = start_of(next_month(month) if whole else last + _DAY, self._zone)
         numbers = {(EVERY, EVERY): (total if complete or total else None, complete)}
         if self.rule.detail == "day":
             numbers |= {cell: _sum(day.cells[cell] for day in days) for cell in CELLS}

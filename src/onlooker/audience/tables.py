@@ -3,8 +3,13 @@
 Times are whole milliseconds since 1970 in UTC; a bucket is a whole multiple of five minutes.
 """
 
+from datetime import UTC, datetime
+
 BUCKET_S = 300
 """Seconds of the finest period that people are counted in."""
+
+EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
+"""Nothing was counted before: this program is not older. A machine without a clock of its own starts in 1970."""
 
 MIGRATIONS: list[tuple[str, ...]] = [
     (
@@ -41,8 +46,13 @@ MIGRATIONS: list[tuple[str, ...]] = [
             attention DOUBLE PRECISION NOT NULL, missed DOUBLE PRECISION NOT NULL,
             PRIMARY KEY (screen_id, creative_id, segment))""",
     ),
+    # Statements cannot say it, for they do not know k: the plays of before are made as coarse as those to come.
+    (),
 ]
 """Statements that bring a ledger from version n (its place in the list) to n + 1; what was released is never edited."""
+
+COARSE = 3
+"""The version from which on plays keep nothing about a few people; see ``proof``."""
 
 PERSONAL = {
     "plays": "started_ms",

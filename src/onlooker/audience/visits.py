@@ -29,6 +29,13 @@ LONGEST_STEP = 1.2
 """Seconds between two moments beyond which nobody knows what happened: the camera was lost, or the machine asleep. No
 attention is counted over it."""
 
+SLOW = 2.5
+"""Both last so many moments at least, where a camera gives few: as long as the tracker waits for a face
+(``tracking.tracker.SLOW``), so that no visit ends before its track, whose id a second visit would bear."""
+
+_LEARNT, _SLOWEST = 0.2, 2.0
+"""How fast the interval between moments is learnt, and its most, in seconds; both are the tracker's."""
+
 MOST_VISITS = 256
 """Visits open at a time; faces beyond that are not counted until one ends."""
 
@@ -122,11 +129,11 @@ class _Open:
     looks: int = 0
     demographics: Demographics | None = None
 
-    def step(self, presence: Presence, at: float) -> None:
+    def step(self, presence: Presence, at: float, longest: float) -> None:
         elapsed = at - self.last
-        if self.facing and elapsed <= LONGEST_STEP:
+        if self.facing and elapsed <= longest:
             self._look(elapsed)
-        if not presence.facing or elapsed > LONGEST_STEP:
+        if not presence.facing or elapsed > longest:
             self.span = 0.0
         self.facing, self.last = presence.facing, at
 
@@ -152,6 +159,7 @@ class Visits:
         self._counting, self._demographics = counting, demographics
         self._open: dict[str, _Open] = {}
         self._at: float | None = None
+        self._interval = 0.0
 
     def update(self, present: Iterable[Presence], *, at: float, now: datetime) -> list[Visit]:
         """Who is in sight at a moment; returns the visits that are over.
@@ -163,7 +171,10 @@ class Visits:
         if now.utcoffset() is None:
             raise ValueError(f"a moment must have a time zone, got {now.isoformat()}")
         over = self.end() if self._at is not None and at < self._at else []
+        if self._at is not None and at > self._at:
+            self._interval += _LEARNT * (min(at - self._at, _SLOWEST) - self._interval)
         self._at = at
+        longest = max(LONGEST_STEP, SLOW * self._interval)
         for presence in present:
             visit = self._open.get(presence.id)
             if visit is None:
@@ -172,10 +183,11 @@ class Visits:
                 visit = _Open(presence.id, now, at, at, presence.facing)
                 self._open[presence.id] = visit
             else:
-                visit.step(presence, at)
+                visit.step(presence, at, longest)
             if self._demographics and presence.demographics is not None:
                 visit.demographics = presence.demographics
-        left = [visit for visit in self._open.values() if at - visit.last > GONE_AFTER]
+        patience = max(GONE_AFTER, SLOW * self._interval)
+        left = [visit for visit in self._open.values() if at - visit.last > patience]
         return over + self._closed(left)
 
     def end(self) -> list[Visit]:

@@ -1,6 +1,6 @@
 """``onlooker export``: plays and audiences for others to work with, and a training run as a model to serve."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-if TYPE_CHECKING:
-    from datetime import tzinfo
+from onlooker.cli.ledgers import Options, check_screen, ledger_options, moment_of, open_ledger, with_options
+from onlooker.cli.names import printable
 
-    from onlooker.audience.ledger import Ledger
+if TYPE_CHECKING:
     from onlooker.audience.summary import Publication
     from onlooker.cli.exports import Columns, Place, Record
 
@@ -31,7 +31,7 @@ class _Exports(click.Group):
 
 @click.group(name="export", cls=_Exports)
 def command() -> None:
-    """Write plays or audiences from a ledger, or a training run as a model.
+    """Write plays, audiences or the audit log of a ledger, or a training run as a model.
 
     `onlooker export RUN` is `onlooker export model RUN`. Counts of few people are in no export: docs/exports.md.
     """
@@ -45,7 +45,7 @@ def command() -> None:
     metavar="DIR",
     help="Where the .onnx file and its card go.  [default: RUN]",
 )
-@click.option("--name", default="face", show_default=True, help="What the model is called.")
+@click.option("--name", metavar="NAME", help="What the model is called.  [default: face, or face_fast with --fast]")
 @click.option("--fast", is_flag=True, help="The fast form: eight bits, no mirror image, calibrated anew.")
 @click.option(
     "--with",
@@ -55,8 +55,10 @@ def command() -> None:
     metavar="RUN",
     help="Another run on the same split: the model is the mean of both, calibrated anew. May be given several times.",
 )
-def model(run: Path, output: Path | None, name: str, others: tuple[Path, ...], *, fast: bool) -> None:
+def model(run: Path, output: Path | None, name: str | None, others: tuple[Path, ...], *, fast: bool) -> None:
     """Write RUN's best weights as ONNX with their card, and check that they answer like the network.
+
+    What RUN was exported as before, in its own folder, is replaced; a model of another run never is.
 
     Use it with: onlooker analyze PATH --model CARD
     """
@@ -66,6 +68,8 @@ def model(run: Path, output: Path | None, name: str, others: tuple[Path, ...], *
         from onlooker.training.export import export, export_fast
     except ModuleNotFoundError as error:
         raise InputError(f"export needs {error.name}; install it with: pip install 'onlooker[train]'") from None
+    if name is None:
+        name = "face_fast" if fast else "face"
     if fast:
         card = export_fast(run, output or run, name, others)
         click.echo(f"{card.path}: {card.bytes / 1e6:.1f} MB, eight bits; its figures on the test part are in the card")
@@ -74,17 +78,26 @@ def model(run: Path, output: Path | None, name: str, others: tuple[Path, ...], *
     click.echo(f"{card.path}: {card.bytes / 1e6:.1f} MB, logits differ from the network's by at most {difference:.1g}")
 
 
-def _options(formats: tuple[str, ...]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def _form(formats: tuple[str, ...]) -> Options:
+    choice = click.Choice(formats)
+    return [click.option("--format", "form", type=choice, default="csv", show_default=True, help="Form of the output.")]
+
+
+_output: Options = [
+    click.option(
+        "--output",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Written whole or not at all.  [default: standard output]",
+    )
+]
+
+
+def _options(formats: tuple[str, ...]) -> Options:
     """The options that plays and audiences share."""
-    options = [
-        click.option(
-            "--ledger",
-            metavar="URL",
-            help="sqlite:///file, postgresql://user@host/database, or a file's path.  [default: the display's own]",
-        ),
-        click.option(
-            "--format", "form", type=click.Choice(formats), default="csv", show_default=True, help="Form of the output."
-        ),
+    return [
+        *ledger_options,
+        *_form(formats),
         click.option(
             "--from", "since", metavar="TIME", help="A date or a time, such as 2026-11-24 or 2026-11-24T09:00."
         ),
@@ -102,7 +115,7 @@ def _options(formats: tuple[str, ...]) -> Callable[[Callable[..., None]], Callab
             "--k",
             type=click.IntRange(min=2),
             metavar="N",
-            help="Smallest count shown.  [default: first used, or 10]",
+            help="Smallest count shown.  [default: first used, or the displays' largest]",
         ),
         click.option(
             "--detail",
@@ -113,24 +126,12 @@ def _options(formats: tuple[str, ...]) -> Callable[[Callable[..., None]], Callab
         click.option("--venue", metavar="N", help="openrtb: kind of place by OpenOOH, such as 203 (grocery)."),
         click.option("--publisher", metavar="NAME", help="openrtb: who owns the screens."),
         click.option("--vendor", metavar="DOMAIN", help="openrtb: who measured."),
-        click.option(
-            "--output",
-            type=click.Path(dir_okay=False, path_type=Path),
-            metavar="FILE",
-            help="Written whole or not at all.  [default: standard output]",
-        ),
+        *_output,
     ]
-
-    def decorate(function: Callable[..., None]) -> Callable[..., None]:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
 
 
 @command.command(name="plays")
-@_options(("csv", "jsonl", "parquet", "xibo", "openrtb"))
+@with_options(_options(("csv", "jsonl", "parquet", "xibo", "openrtb")))
 def plays(**options: Any) -> None:
     """Proof of play: what was shown where and when, complete or why not.
 
@@ -143,7 +144,7 @@ def plays(**options: Any) -> None:
         if options["form"] == "openrtb":
             _write_openrtb(public, window, options)
             return
-        rows = public.ledger.plays(**window)
+        rows = public.plays(**window)
         if options["form"] == "xibo":
             _write(
                 "plays",
@@ -157,7 +158,7 @@ def plays(**options: Any) -> None:
 
 
 @command.command(name="audience")
-@_options(("csv", "jsonl", "parquet", "openrtb"))
+@with_options(_options(("csv", "jsonl", "parquet", "openrtb")))
 def audience(**options: Any) -> None:
     """Visits by period, gender and age band; counts under k, and what would give them away, are hidden.
 
@@ -173,6 +174,45 @@ def audience(**options: Any) -> None:
             _write("audience", rows, exports.AUDIENCE_COLUMNS, public, options)
 
 
+@command.command(name="log")
+@with_options([*ledger_options, *_form(("csv", "jsonl")), *_output])
+def log(**options: Any) -> None:
+    """The audit log: exports, purges, and how screens were set, each entry with the hash of the one before.
+
+    The chain is checked; the last hash is told on standard error, to be kept elsewhere. Where an entry was changed,
+    taken away or put in, the first that does not fit is named, and the exit code is 1.
+    """
+    from onlooker.audience.audit import first_broken
+    from onlooker.cli import exports
+
+    _refuse(options)
+    ledger = open_ledger(options["ledger"], options["config"])
+    try:
+        entries = ledger.audit()
+    finally:
+        ledger.close()
+    with exports.target(options["output"]) as out:
+        exports.WRITERS[options["form"]](exports.log_records(entries), exports.LOG_COLUMNS, out)
+    broken = first_broken(entries)
+    if broken is not None:
+        click.echo(
+            f"onlooker: {ledger.name}: the log does not hold together from entry {broken} on: that one was changed, "
+            "or one was taken away or put in before it; what is before it is whole",
+            err=True,
+        )
+        raise click.exceptions.Exit(1)
+    last = f"; the last has the hash {entries[-1].hash}" if entries else ""
+    click.echo(f"{ledger.name}: {len(entries)} entries, all whole{last}", err=True)
+
+
+def _refuse(options: dict[str, Any]) -> None:
+    """Raise ``InputError`` where the output would be written over the ledger or the settings."""
+    from onlooker.cli.guard import refuse_database, refuse_own_input
+
+    refuse_own_input(options["output"], options["config"])
+    refuse_database(options["output"])
+
+
 @contextmanager
 def _publication(options: dict[str, Any]) -> "Iterator[tuple[Publication, dict[str, Any]]]":
     """What the options ask for: what may be published of the ledger, and the window."""
@@ -181,27 +221,24 @@ def _publication(options: dict[str, Any]) -> "Iterator[tuple[Publication, dict[s
     from onlooker.core.errors import InputError
     from onlooker.settings import load
 
+    _refuse(options)
     if options["form"] == "parquet" and options["output"] is None:
         raise InputError("--format parquet is no text for a terminal; name a file with --output")
     place_of(options)
-    ledger = open_ledger(options["ledger"])
+    settings = load(options["config"])
+    ledger = open_ledger(options["ledger"], options["config"])
     try:
+        check_screen(ledger, options["screen"])
         asked = {key: options[key] for key in ("k", "timezone", "detail") if options[key] is not None}
-        first = ledger.rule() or Rule(k=load().display.k).to_dict()
+        first = ledger.rule() or Rule(k=max(ledger.screens_k().values(), default=settings.display.k)).to_dict()
+        if options["config"] is not None:  # a larger k is within the promise of the settings' own
+            asked.setdefault("k", max(settings.display.k, first["k"]))
         rule = Rule(**{**first, **asked})
         zone = zone_of(rule.timezone)
         window = {"since": moment_of(options["since"], zone), "until": moment_of(options["until"], zone)}
-        yield Publication(ledger, rule, datetime.now(UTC)), {**window, "screen": options["screen"]}
+        yield Publication(ledger, rule, datetime.now(UTC), screen=options["screen"]), window
     finally:
         ledger.close()
-
-
-def open_ledger(url: str | None) -> "Ledger":
-    """The ledger of an address, or this user's own. Raises ``ConfigError`` where there is none."""
-    from onlooker.audience.ledger import Ledger
-    from onlooker.settings import load
-
-    return Ledger(url or load().ledger, create=False)
 
 
 def _write_openrtb(public: "Publication", window: dict[str, Any], options: dict[str, Any]) -> None:
@@ -218,12 +255,12 @@ def _write(
     from onlooker.cli import exports
 
     first = exports.started(records)
-    asked = {key: str(value) for key, value in options.items() if key != "ledger" and value is not None}
+    asked = {key: str(value) for key, value in options.items() if key not in ("ledger", "config") and value is not None}
     public.ledger.note("export", {"what": what, **asked}, datetime.now(UTC))
     with exports.target(options["output"]) as out:
         n = exports.WRITERS[options["form"]](first, columns, out)
     if options["output"] is not None:
-        click.echo(f"{options['output']}: {n} rows", err=True)
+        click.echo(f"{printable(str(options['output']))}: {n} rows", err=True)
 
 
 def place_of(options: dict[str, Any]) -> "Place":
@@ -235,16 +272,3 @@ def place_of(options: dict[str, Any]) -> "Place":
     if not (width.isdigit() and height.isdigit()):
         raise InputError(f"--size {options['size']}: is width x height in pixels, such as 1920x1080")
     return Place((int(width), int(height)), options["venue"], options["publisher"], options["vendor"])
-
-
-def moment_of(text: str | None, zone: "tzinfo") -> datetime | None:
-    """A date or a time as people write it; one without a zone is of ``zone``."""
-    from onlooker.core.errors import InputError
-
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise InputError(f"{text}: is no date or time; write it as 2026-11-24 or 2026-11-24T09:00") from None
-    return at if at.utcoffset() is not None else at.replace(tzinfo=zone)

@@ -15,8 +15,10 @@ from typing import IO, Any
 from zoneinfo import ZoneInfo
 
 from onlooker import __version__
-from onlooker.audience.records import Play
+from onlooker.audience.audit import Entry
+from onlooker.audience.records import Play, moment
 from onlooker.audience.summary import EVERY, Publication, Row
+from onlooker.cli.guard import standard_of
 from onlooker.core.errors import InputError, StorageError, StorageFull
 
 Record = dict[str, Any]
@@ -47,6 +49,7 @@ AUDIENCE_COLUMNS: Columns = {
     "count": int,
     "suppressed": bool,
 }
+LOG_COLUMNS: Columns = {"seq": int, "at": str, "kind": str, "detail": str, "previous": str, "hash": str}
 _XIBO = "Stat Date,Type,FromDT,ToDT,Layout,Campaign,Display,Media,Tag,Duration,Count,Engagements"
 XIBO_COLUMNS: Columns = dict.fromkeys(_XIBO.split(","), str)
 
@@ -107,12 +110,21 @@ def audience_records(rows: Iterable[Row]) -> Iterator[Record]:
     return ({name: getattr(row, name) for name in AUDIENCE_COLUMNS} for row in rows)
 
 
+def log_records(entries: Iterable[Entry]) -> Iterator[Record]:
+    """Entries of the audit log by ``LOG_COLUMNS``: all that their hashes are of."""
+    for entry in entries:
+        record = {name: getattr(entry, name) for name in LOG_COLUMNS if name != "at"}
+        at = moment(entry.at_ms).isoformat(timespec="milliseconds")
+        yield {name: at if name == "at" else record[name] for name in LOG_COLUMNS}
+
+
 def openrtb_records(rows: Iterable[Row], public: Publication, place: Place) -> Iterator[Record]:
     """A bid request of OpenRTB 2.6 for each period of a screen with a published count and with plays: what one play in
-    it was worth. The multiplier is the people counted by the plays; each is counted once, however many plays they saw.
+    it was worth. The multiplier is the people counted by the plays of the same days; each is counted once, however many
+    plays they saw. A period that says "at least" is left out: its plays are more than those of the days it sums.
     """
     for row in rows:
-        if row.gender != EVERY or not row.count:
+        if row.gender != EVERY or not row.count or row.suppressed:
             continue
         plays = public.ledger.count_plays(row.screen, row.begins, row.ends)
         if plays:
@@ -201,15 +213,21 @@ def target(path: Path | None) -> Iterator[IO[bytes]]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
+    standard = standard_of(path)
+    if standard is not None or (path.exists() and not path.is_file()):  # what is written stays what it is
+        with path.open("wb") if standard is None else os.fdopen(os.dup(standard), "wb") as device:
+            yield device
+        return
     part: Path | None = None
     try:
-        with NamedTemporaryFile(dir=path.absolute().parent, prefix=f".{path.name}.", delete=False) as file:
+        place = Path(os.path.realpath(path))  # a link stays one; and one that leads nowhere raises nothing here
+        with NamedTemporaryFile(dir=place.parent, prefix=f".{place.name}.", delete=False) as file:
             part = Path(file.name)
             yield file
             file.flush()
             os.fsync(file.fileno())
         part.chmod(0o644)
-        part.replace(path)
+        part.replace(place)
     except OSError as error:
         kind = StorageFull if error.errno == errno.ENOSPC else StorageError
         raise kind(f"{path}: cannot be written ({error.strerror}); name another file with --output") from None

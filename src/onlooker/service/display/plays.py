@@ -1,7 +1,7 @@
 """What was played, as the page reports it, and what the camera saw meanwhile."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from math import floor
 from typing import Annotated
 
@@ -10,7 +10,10 @@ from msgspec import Meta
 
 from onlooker.audience.ledger import Ledger
 from onlooker.audience.records import Play
+from onlooker.audience.summary import GRACE
 from onlooker.audience.visits import LEAST_LOOK, LONGEST_STEP
+
+HOUR = timedelta(hours=1)
 
 COMPLETE_WITHIN = 500
 """Milliseconds that a play may fall short of its length and still be complete."""
@@ -83,12 +86,13 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """What may be shown of a day so far. Numbers of people are whole multiples of ``k``, rounded down: as they grow, no
-    difference of two of them is about fewer than ``k``.
+    """What may be shown of a day so far. Numbers of people are whole multiples of ``k``, rounded down, of whole hours:
+    one that moved as people come would say when the tenth of them came.
 
     plays    of each advert
     visits, watchers   people
     cells    (gender, age band, people), the largest first
+    up_to    the time of day up to which people are counted
     """
 
     plays: dict[str, int]
@@ -96,23 +100,28 @@ class Today:
     watchers: int
     cells: list[tuple[str, str, int]]
     k: int
+    up_to: str
 
 
-def today(ledger: Ledger, screen: str, since: datetime, until: datetime, k: int) -> Today:
-    """The day from ``since`` to ``until`` as the operator's page shows it."""
+def today(ledger: Ledger, screen: str, since: datetime, now: datetime, k: int) -> Today:
+    """The day from ``since`` (its midnight, aware) to ``now`` as the operator's page shows it: plays until now, people
+    of hours that are over for a quarter of an hour, as days are when they are published."""
+    begin = since.astimezone(UTC)
+    until = max(begin, begin + (now.astimezone(UTC) - GRACE - begin) // HOUR * HOUR)
 
     def rounded(people: float) -> int:
         return floor(people / k + 1e-9) * k
 
-    plays = ledger.plays_by_advert(screen, since)
-    visits, watchers = ledger.totals(screen, since, until)
-    cells = [(*cell, rounded(people)) for cell, people in ledger.cells(screen, since, until).items()]
+    plays = ledger.plays_by_advert(screen, begin)
+    visits, watchers = ledger.totals(screen, begin, until)
+    cells = [(*cell, rounded(people)) for cell, people in ledger.cells(screen, begin, until).items()]
     shown = sorted((cell for cell in cells if cell[2]), key=lambda cell: -cell[2])
-    return Today(plays, rounded(visits), rounded(watchers), shown, k)
+    up_to = f"{until.astimezone(since.tzinfo):%H:%M}"
+    return Today(plays, rounded(visits), rounded(watchers), shown, k, up_to)
 
 
 def record(play: Reported, screen: str, exposure: Exposure | None) -> Play:
-    """A reported play as it is kept."""
+    """A reported play with its audience, for the ledger, which keeps less of both (``audience.proof``)."""
     return Play(
         play_id=play.id,
         screen_id=screen,
