@@ -22,9 +22,13 @@ def ask(url: str, data: bytes) -> None:
         assert len(json.load(answer)["faces"]) >= 1
 
 
-def memory(pid: str) -> tuple[int, int]:
-    """Megabytes: resident, and proportional share (Linux)."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+def memory(pid: str) -> tuple[int, int | None]:
+    """Megabytes: resident, and proportional share (Linux), which of a process that holds pictures only root is told."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    except PermissionError:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") // 2**20, None
     held = {line.split()[0]: int(line.split()[1]) for line in lines}
     return held["Rss:"] // 1024, held["Pss:"] // 1024
 

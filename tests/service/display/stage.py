@@ -106,6 +106,7 @@ def campaign(folder: Path, more: str = "", slot: float = 2.0) -> Path:
 
 def video(path: Path, rgb: tuple[int, int, int], seconds: float) -> None:
     """A film of one colour."""
+    path.unlink(missing_ok=True)
     with Recorder(path) as recorder:
         for number in range(round(seconds * 10) + 1):
             recorder.add(Image.new("RGB", (320, 180), rgb), number / 10)
@@ -181,7 +182,7 @@ def make_server(
     known = {name: value for name, value in os.environ.items() if not name.startswith("ONLOOKER_")}
     own = {f"ONLOOKER_DISPLAY_{name}".upper(): value for name, value in settings.items()}
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
-    own |= {"XDG_DATA_HOME": str(folder / "data"), "TMPDIR": str(folder / "tmp")}
+    own |= {"XDG_DATA_HOME": str(folder / "data"), "TMPDIR": str(folder / "tmp"), "PYTHONPATH": str(HERE.parents[2])}
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

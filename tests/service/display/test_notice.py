@@ -36,13 +36,21 @@ def test_where_the_campaign_does_not_choose_by_who_is_there_the_notice_does_not_
     assert "under 18" not in text(campaign=plain)
 
 
-def test_where_the_camera_is_of_no_use_the_notice_says_that() -> None:
-    unused = text(Display(counting=False), replace(CAMPAIGN, targeting=False))
-    assert "counts nobody and chooses nothing" in unused
-    assert "For nothing at present" in unused
-    off = text(Display(counting=False, targeting=False))
-    assert "It is switched off at present." in off
-    assert "counts visits" not in off
+@pytest.mark.parametrize(
+    ("settings", "campaign"),
+    [
+        (Display(counting=False), replace(CAMPAIGN, targeting=False)),
+        (Display(counting=False, targeting=False), CAMPAIGN),
+        (Display(counting=False, demographics=False), CAMPAIGN),
+    ],
+)
+def test_where_the_camera_is_of_no_use_the_notice_says_that_it_is_off_and_of_nothing_that_it_does(
+    settings: Display, campaign: Campaign
+) -> None:
+    assert line(settings, campaign) == "The camera here is switched off."
+    off = text(settings, campaign)
+    for word in ("looks for faces", "memory", "counts visits", "How to object", "button", "to choose"):
+        assert word not in off
 
 
 @pytest.mark.parametrize("minors", [Minors("allow"), Minors(threshold=1.0)])
@@ -70,5 +78,21 @@ def test_the_pages_follow_the_campaign_as_it_changes(tmp_path: Path) -> None:
             answer = await client().get(path)
             assert counts in answer.text
             assert chooses not in answer.text
+
+    run(studio, work)
+
+
+def test_who_reads_the_notice_of_a_camera_that_is_off_is_asked_nothing(tmp_path: Path) -> None:
+    studio = make_studio(tmp_path, counting=False)
+    content, button = studio.screen.content, '<form method="post" action="/notice/pause" >'
+
+    async def work(client: Client) -> None:
+        assert button in (await client().get("/notice")).text
+        await client().post("/notice/pause")
+        content.campaign = replace(content.campaign, targeting=False)
+        told = (await client().get("/notice")).text
+        assert 'action="/notice/pause" hidden>' in told
+        assert "Nobody is looked at until" not in told
+        assert "switched off" in told
 
     run(studio, work)

@@ -1,12 +1,15 @@
 """Who may open what, and what the routes answer, within the test."""
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
+import msgspec
 import pytest
 
 from onlooker.audience.ledger import Ledger
@@ -17,7 +20,7 @@ from onlooker.service.display.gate import Gate
 from onlooker.service.display.keeper import Camera
 from onlooker.service.display.messages import Present, Task
 from onlooker.service.display.operator import Operator
-from onlooker.service.display.plays import today
+from onlooker.service.display.plays import Reported, today
 from onlooker.service.display.screen import Screen
 from onlooker.service.display.server import create_app
 from onlooker.service.display.studio import Studio
@@ -34,7 +37,7 @@ def make_studio(folder: Path, *, required: bool = False, more: str = "", **setti
     screen = Screen(Content(campaign(folder / "campaign", more)), Display(**settings))
     ledger = Ledger(str(folder / "ledger.sqlite"))
     gate = Gate(KeyFile(folder / "keys.json"), required=required)
-    camera = Camera(Task("0"), screen.see)
+    camera = Camera(Task("0"), screen.see, command=(sys.executable, "-c", "import sys; sys.stdin.read()"))
     return Studio(screen.settings, screen, camera, ledger, gate, "http://localhost:8000", folder / "paused")
 
 
@@ -140,6 +143,25 @@ def test_plays_are_kept_once_however_often_they_come(tmp_path: Path) -> None:
     run(studio, work)
 
 
+def test_of_a_play_before_one_person_the_ledger_keeps_that_it_played_and_no_more(tmp_path: Path) -> None:
+    studio = make_studio(tmp_path)
+    why = "is for adults only, and somebody in front is not surely one (more than 99.0% asked)"
+
+    async def work(client: Client) -> None:
+        studio.screen.decide("one-00001", ends_in=0.0)
+        for at in (0.0, 0.2):
+            studio.screen.see(Present(at, 1280, 720, 30.0, [face("a", 30)]))
+        [seen] = studio.screen.reported([msgspec.convert(play("one-00001"), Reported)])
+        assert seen.faces_present == 1  # it was there to be written
+        told = {"plays": [play("one-00001", shown_ms=700, reason=why)]}
+        assert (await client().post("/display/plays", json=told)).status_code == 200
+        [kept] = studio.ledger.plays()
+        assert (kept.creative_id, kept.actual_ms, kept.complete, kept.reason) == ("red", 700, False, "stopped")
+        assert (kept.faces_present, kept.watchers, kept.dwell_s, kept.attention_s) == (None, None, None, None)
+
+    run(studio, work)
+
+
 def test_one_page_plays_and_another_is_refused_until_somebody_has_it_take_over(tmp_path: Path) -> None:
     studio = make_studio(tmp_path)
     told: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
@@ -225,7 +247,8 @@ def test_the_operator_is_told_why_and_who_was_left_out(tmp_path: Path) -> None:
     async def work(_: Client) -> None:
         studio.screen.see(Present(0.0, 1280, 720, 30.0, [face("abcdefgh", 30, 0.9)]))
         studio.screen.decide("play-0001", ends_in=0.0)
-        state = Operator(studio).state()
+        with studio.seat.listening("page-0001"):
+            state = Operator(studio).state()
         assert state["playing"]["advert"] == "young"
         assert "suits whoever is in front" in state["playing"]["why"]
         assert set(state["playing"]["scores"]) == {"red", "green", "young"}
@@ -240,13 +263,13 @@ def test_the_operator_is_told_why_and_who_was_left_out(tmp_path: Path) -> None:
 
 def test_counts_of_today_are_rounded_down_to_whole_groups(tmp_path: Path) -> None:
     ledger = Ledger(str(tmp_path / "ledger.sqlite"))
-    now = datetime.now(UTC)
-    since, until = now - timedelta(hours=1), now + timedelta(hours=1)
+    now = datetime(2026, 11, 2, 12, 30, tzinfo=UTC)
+    since, later = now.replace(hour=0, minute=0), now + timedelta(hours=1)
     seen = []
     for number in range(1, 26):
         cell = ("female", "25-34") if number <= 12 else ("male", "65+")
         ledger.add_visits("s", [Counted(now, {cell: 1.0}, 5.0, 2.0, watched=number <= 9)])
-        shown = today(ledger, "s", since, until, 10)
+        shown = today(ledger, "s", since, later, 10)
         seen.append((shown.visits, shown.watchers, shown.cells))
     assert {visits for visits, _, _ in seen} == {0, 10, 20}
     assert {watchers for _, watchers, _ in seen} == {0}
@@ -255,8 +278,28 @@ def test_counts_of_today_are_rounded_down_to_whole_groups(tmp_path: Path) -> Non
     ledger.close()
 
 
+def test_counts_of_today_move_with_whole_hours_and_not_when_the_tenth_comes(tmp_path: Path) -> None:
+    """Beside an export of five minutes the moment would tell a number that is hidden there."""
+    ledger = Ledger(str(tmp_path / "ledger.sqlite"))
+    midnight = datetime(2026, 11, 2, tzinfo=ZoneInfo("Asia/Kolkata"))  # hours begin at half past, by UTC
+    seen = []
+    for minute in range(0, 200, 5):
+        now = midnight + timedelta(minutes=minute)
+        seen.append(today(ledger, "s", midnight, now, 10))
+        ledger.add_visits("s", [Counted(now, {("female", "25-34"): 1.0}, 5.0, 2.0, watched=True)] * 3)
+    assert [(shown.up_to, shown.visits) for shown in seen] == [
+        *[("00:00", 0)] * 15,
+        *[("01:00", 30)] * 12,
+        *[("02:00", 70)] * 12,
+        ("03:00", 100),
+    ]
+    ledger.close()
+
+
 def test_with_everything_off_no_camera_is_wanted(tmp_path: Path) -> None:
     studio = make_studio(tmp_path, counting=False, targeting=False)
     assert not studio.screen.active
     assert studio.screen.camera_word() == {"active": False, "paused_until": None}
+    studio.screen.see(Present(0.0, 1280, 720, 20.0, [face("a", 30)]))  # what was on its way
+    assert studio.screen.people() == []
     studio.ledger.close()

@@ -2,16 +2,20 @@
 
 import json
 import re
+import resource
 import signal
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from onlooker.jobs.process import Task as WorkerTask
+from onlooker.service.display.messages import Picture, Task, Wanted, length, packed, unpacked
 from tests.service.display.stage import Server, make_server
 
 PATIENCE = 60.0
@@ -67,6 +71,17 @@ def processes(server: Server) -> list[int]:
     return [server.process.pid, *map(int, children)]
 
 
+def opened(server: Server, pid: int) -> list[str]:
+    """What a process has open now, as it says itself."""
+    told = server.folder / "open" / str(pid)
+    told.unlink()
+    most = time.monotonic() + PATIENCE
+    while not told.exists():
+        assert time.monotonic() < most
+        time.sleep(0.05)
+    return told.read_text().split("\n")
+
+
 def test_no_byte_of_a_picture_is_on_a_disk(run: tuple[Server, int]) -> None:
     server, pictures = run
     assert pictures > 3  # they were there to be seen, and so to be written
@@ -81,11 +96,76 @@ def test_no_byte_of_a_picture_is_on_a_disk(run: tuple[Server, int]) -> None:
     pids = processes(server)
     assert len(pids) == 2
     for pid in pids:
-        held = [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
+        held = opened(server, pid)
+        assert any(link.startswith("pipe:") for link in held)
         # Nor in a file without a name, in shared memory, or in a file elsewhere that is open for writing.
         assert [link for link in held if "(deleted)" in link or "/shm/" in link or "memfd" in link] == []
         files_open = [link for link in held if link.startswith("/") and not link.startswith(("/dev/", "/proc/"))]
         assert [link for link in files_open if not link.startswith(str(server.folder))] == []
+
+
+CORE = Path("/proc/sys/kernel/core_pattern")
+
+DUMPS = ("sh", "-c", 'ulimit -c unlimited; exec "$@"', "sh", sys.executable)
+"""Runs Python with as large a dump as may be."""
+
+
+def camera_sees(camera: "subprocess.Popen[bytes]") -> None:
+    """Wait until a camera's process has shown what it sees."""
+    assert camera.stdin is not None
+    assert camera.stdout is not None
+    camera.stdin.write(packed(Wanted(show=True)))
+    camera.stdin.flush()
+    while not isinstance(unpacked(camera.stdout.read(length(camera.stdout.read(4)))), Picture):
+        pass
+
+
+def something_is_said(process: "subprocess.Popen[bytes]") -> None:
+    """Wait until a process has said its first word."""
+    assert process.stdout is not None
+    assert process.stdout.read(4)
+
+
+def told(task: msgspec.Struct) -> str:
+    return msgspec.json.encode(task).decode()
+
+
+@pytest.mark.skipif(
+    not CORE.exists() or CORE.read_text().startswith(("|", "/")), reason="dumps do not go into the folder of a process"
+)
+@pytest.mark.parametrize(
+    ("arguments", "wait"),
+    [
+        (["onlooker.service.display.camera", told(Task("demo"))], camera_sees),
+        (["onlooker.jobs.process", told(WorkerTask())], something_is_said),
+        (["onlooker.cli.main", "watch", "demo", "--format", "jsonl"], something_is_said),
+    ],
+    ids=["camera", "worker", "watch"],
+)
+def test_a_process_that_holds_pictures_and_crashes_leaves_no_dump_of_its_memory(
+    tmp_path: Path, detector: None, arguments: list[str], wait: Callable[["subprocess.Popen[bytes]"], None]
+) -> None:
+    del detector
+    crash = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+    subprocess.run([*DUMPS, "-c", crash], cwd=tmp_path, check=False)
+    if not (dumps := list(tmp_path.iterdir())):
+        pytest.skip("no process leaves a dump here")
+    for dump in dumps:
+        dump.unlink()
+    with subprocess.Popen(
+        [*DUMPS, "-m", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=tmp_path
+    ) as process:
+        try:
+            wait(process)
+            assert resource.prlimit(process.pid, resource.RLIMIT_CORE)[0] == 0
+            # As for a program that is handed dumps whatever the limit.
+            most = resource.getrlimit(resource.RLIMIT_CORE)[1]
+            resource.prlimit(process.pid, resource.RLIMIT_CORE, (most, most))
+            process.send_signal(signal.SIGSEGV)
+            assert process.wait(PATIENCE) == -signal.SIGSEGV
+        finally:
+            process.kill()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_log_says_nothing_of_a_face(run: tuple[Server, int]) -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from onlooker.audience.records import Play as Kept
 from onlooker.service.display.content import Content
+from onlooker.service.display.facts import facts_of
 from onlooker.service.display.messages import Face, Present
 from onlooker.service.display.plays import Going, Reported
-from onlooker.service.display.screen import GOES_ON_FOR, Clock, Screen, facts_of
+from onlooker.service.display.screen import GOES_ON_FOR, Clock, Screen
 from onlooker.settings import Display
 from tests.service.display.scripted_camera import face
 from tests.service.display.stage import BROKEN, campaign
@@ -98,9 +99,11 @@ def test_an_advert_for_adults_ends_when_somebody_comes_who_is_not_surely_one(tmp
     w.see(face("a", 80))
     assert w.events == []
     w.see(face("a", 80), face("b", 19))
-    [(kind, told)] = w.events
-    assert (kind, told["play"]) == ("stop", "play-0001")
-    assert "adults only" in told["reason"]
+    # Why is the operator's to read, and no part of what is kept of a play.
+    assert w.events == [("stop", {"play": "play-0001", "reason": "audience"})]
+    assert w.next() != "cider"
+    assert w.screen.slot is not None
+    assert "somebody in front may be under 18" in w.screen.slot.decision.left_out["cider"]
 
 
 def test_an_advert_for_adults_ends_when_nobody_can_say_who_is_there(tmp_path: Path) -> None:
@@ -117,6 +120,8 @@ def test_an_advert_for_adults_does_not_begin_beside_a_face_that_was_not_read(tmp
     w = world(tmp_path)
     w.see(face("a", 80), face("b", None))
     assert w.next() != "cider"
+    assert w.screen.slot is not None
+    assert "the age of somebody in front is not known yet" in w.screen.slot.decision.left_out["cider"]
 
 
 def test_a_decision_for_later_is_taken_back_where_a_child_comes_before_it_begins(tmp_path: Path) -> None:

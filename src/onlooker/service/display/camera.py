@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
+from onlooker.core.dumps import forbid_dumps
 from onlooker.core.errors import OnlookerError
 from onlooker.service.display.messages import Alive, Face, Known, Picture, Present, Source, Task, Wanted, packed
 
@@ -118,6 +119,7 @@ def said_of(face: "Watched", *, at: float) -> Face:
 
 def main() -> None:
     """Run a camera's process; its ``Task`` is the only argument, as JSON."""
+    forbid_dumps()
     task = msgspec.json.decode(sys.argv[1], type=Task)
     logging.basicConfig(level=task.log_level, stream=sys.stderr, format="%(message)s")
     # A terminal and a service manager send these to all of a display's processes; the parent says when to end.

@@ -38,12 +38,14 @@ LONGEST_PAUSE = 15.0
 """Seconds between two starts at most."""
 
 
+OFF = "the camera is switched off"
+
 COMMAND = (sys.executable, "-m", "onlooker.service.display.camera")
 """Runs a camera's process, given its ``Task`` as one more argument."""
 
 
 class Camera:
-    """A camera's process, kept running for as long as the server does.
+    """A camera's process, kept running from ``start`` to ``stop``; either may follow the other any number of times.
 
     heard  called with each ``Present``, on the event loop
     command  runs the process, which is given its ``Task`` as a last argument
@@ -60,7 +62,7 @@ class Camera:
         self.task, self._heard, self._silent, self._command = task, heard, silent, command
         self.restarts = 0
         self._state: State = "off"  # a pause does not change it: what is lost meanwhile is lost afterwards too
-        self._text = "the camera is switched off"
+        self._text = OFF
         self._wanted = Wanted()
         self._running: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -73,6 +75,11 @@ class Camera:
     def pid(self) -> int | None:
         """The process that runs now."""
         return self._running.pid if self._running else None
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started, and not stopped since."""
+        return self._keeper is not None
 
     @property
     def looks(self) -> bool:
@@ -98,22 +105,27 @@ class Camera:
         return self.state == "seeing" and fresh
 
     def start(self) -> None:
-        """Start the process; it is heard of when it sees something."""
-        self._state, self._text = "starting", "the camera is being opened"
+        """Start the process, unless it runs; it is heard of when it sees something."""
+        if self.running:
+            return
+        self._state, self._text, self._end = "starting", "the camera is being opened", asyncio.Event()
         self._keeper = asyncio.create_task(self._keep())
 
     async def stop(self) -> None:
-        """End the process."""
+        """End the process, and with it what its viewers are shown."""
         self._end.set()
         for viewer in self._viewers:
             _offer(viewer, None)
         if self._running and self._running.stdin:
             self._running.stdin.close()
-        if self._keeper:
-            await asyncio.wait([self._keeper], timeout=3)
-            if not self._keeper.done():
-                self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        if (keeper := self._keeper) is None:
+            return
+        await asyncio.wait([keeper], timeout=3)
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
+        if self._keeper is keeper:
+            self._keeper = self._running = None
+            self._state, self._text = "off", OFF
 
     def look(self, wanted: bool) -> None:
         """Have the camera look, or not look at all."""

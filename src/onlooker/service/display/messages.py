@@ -5,13 +5,13 @@ A message that is none of these is refused, so that nothing else can come to pas
 while an operator's page asks for them; they go from memory to memory.
 """
 
-import re
 import struct
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
+from onlooker.core.addresses import shown
 from onlooker.core.demographics import N_AGES, Gender
 
 LONGEST = 4_000_000
@@ -103,7 +103,7 @@ class Task(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     @property
     def shown(self) -> str:
         """The source as it may be shown: without its password."""
-        return re.sub(r"//[^/@]*@", "//***@", self.source)
+        return shown(self.source)
 
 
 def packed(message: msgspec.Struct, data: bytes = b"") -> bytes:

@@ -5,6 +5,7 @@ from io import BytesIO
 
 import segno
 
+from onlooker.service.display.uses import chooses, looks
 from onlooker.settings import Display
 from onlooker.signage.campaign import Campaign
 
@@ -18,10 +19,10 @@ def qr(text: str) -> str:
 
 def line(settings: Display, campaign: Campaign) -> str:
     """The first layer, beside the advert."""
-    if _chooses(settings, campaign):
+    if not looks(settings, campaign):
+        return "The camera here is switched off."
+    if chooses(settings, campaign):
         return "A camera here estimates age and gender to choose adverts. No picture is kept."
-    if not settings.counting:
-        return "A camera here counts nobody and chooses nothing at present. No picture is kept."
     if settings.demographics:
         return "A camera here counts visits by estimated age and gender. No picture is kept."
     return "A camera here counts visits. No picture is kept."
@@ -29,6 +30,11 @@ def line(settings: Display, campaign: Campaign) -> str:
 
 def paragraphs(settings: Display, campaign: Campaign) -> list[tuple[str, str]]:
     """The further layers: headings and texts, as the settings and the campaign in force have it."""
+    who = f"{settings.owner} runs this screen." if settings.owner else "Whoever runs this shop runs this screen."
+    who += f" Ask them anything about it: {settings.contact}." if settings.contact else " Ask at the till."
+    if not looks(settings, campaign):
+        off = "Nobody is looked at, and nobody is counted. Adverts take turns, whoever is there."
+        return [("What happens", off), ("Who runs the screen", who)]
     what = ["While you are in front of this screen a camera looks for faces."]
     if settings.demographics:
         what.append("For each it estimates an age and a gender, as probabilities that are often wrong.")
@@ -37,22 +43,20 @@ def paragraphs(settings: Display, campaign: Campaign) -> list[tuple[str, str]]:
         "sent anywhere, and nobody is recognised: who leaves and comes back is somebody new."
     )
     why = []
-    if _chooses(settings, campaign):
+    if chooses(settings, campaign):
         why.append("To choose an advert that may suit whoever is there." + _minors(campaign))
     if settings.counting:
         why.append(
             "To count how many people came, for how long they stayed and whether they looked. Only totals are kept, "
             f"and totals of fewer than {settings.k} people are shown to nobody."
         )
-    who = f"{settings.owner} runs this screen." if settings.owner else "Whoever runs this shop runs this screen."
-    who += f" Ask them anything about it: {settings.contact}." if settings.contact else " Ask at the till."
     object_ = (
         f"Press the button below: for {settings.pause_minutes:g} minutes nobody is looked at. No reason is needed. You "
         "may also ask whoever runs the screen; there is nothing of you to be shown or deleted, for nothing is kept."
     )
     return [
         ("What happens", " ".join(what)),
-        ("Why", " ".join(why) or _nothing(settings)),
+        ("Why", " ".join(why)),
         ("Who does it", who),
         ("How to object", object_),
     ]
@@ -63,20 +67,10 @@ def values(settings: Display, campaign: Campaign, paused_until: str | None) -> d
     parts = paragraphs(settings, campaign)
     body = "".join(f"<section><h2>{escape(heading)}</h2><p>{escape(text)}</p></section>" for heading, text in parts)
     minutes = f"{settings.pause_minutes:g}"
-    state = f"Nobody is looked at until {paused_until}." if paused_until else ""
-    return {"line": escape(line(settings, campaign)), "body": body, "minutes": minutes, "state": escape(state)}
-
-
-def _chooses(settings: Display, campaign: Campaign) -> bool:
-    """Whether adverts are chosen by who is there: either may switch that off."""
-    return settings.demographics and settings.targeting and campaign.targeting
-
-
-def _nothing(settings: Display) -> str:
-    """Why nothing is done. The settings alone decide whether the camera is opened, and the campaign may not use it."""
-    if settings.demographics and settings.targeting:
-        return "For nothing at present: nobody is counted, and adverts take turns whoever is there."
-    return "It is switched off at present."
+    on = looks(settings, campaign)
+    state = f"Nobody is looked at until {paused_until}." if paused_until and on else ""
+    told = {"line": escape(line(settings, campaign)), "body": body, "minutes": minutes, "state": escape(state)}
+    return {**told, "object": "" if on else "hidden"}
 
 
 def _minors(campaign: Campaign) -> str:

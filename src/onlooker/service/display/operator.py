@@ -1,8 +1,10 @@
 """The operator's page: what the camera sees, who is in front, what plays and why, and how all of it fares."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 from starlette.requests import Request
@@ -12,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from onlooker import __version__
 from onlooker.service.display.player import event, policy, stream, template
 from onlooker.service.display.plays import Today
+from onlooker.service.display.seat import GRACE
 from onlooker.service.display.studio import Studio
 from onlooker.service.pages import fill
 from onlooker.service.problems import Problem
@@ -51,7 +54,7 @@ class Operator:
     async def page(self, request: Request) -> Response:
         """The page."""
         self.studio.gate.admit(request)
-        picture = "on" if self.studio.settings.operator_picture and self.studio.screen.active else "off"
+        picture = "on" if self.studio.settings.operator_picture else "off"
         website = "" if self.studio.settings.uploads else "hidden"
         values = {"picture": picture, "version": __version__, "website": website}
         return HTMLResponse(fill(template("operator.html"), values), headers={"Content-Security-Policy": policy()})
@@ -73,9 +76,10 @@ class Operator:
     async def _frames(self) -> AsyncIterator[bytes]:
         self._pictures += 1
         try:
-            async for jpeg in self.studio.camera.pictures():
-                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-                yield head.encode() + jpeg + b"\r\n"
+            while not self.studio.stopping.is_set():  # the camera may be switched off and on meanwhile
+                async for jpeg in self.studio.camera.pictures():
+                    head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                    yield head.encode() + jpeg + b"\r\n"
         finally:
             self._pictures -= 1
 
@@ -95,9 +99,10 @@ class Operator:
     def state(self) -> dict[str, Any]:
         """Everything but who is in front."""
         studio, screen, camera = self.studio, self.studio.screen, self.studio.camera
-        page = studio.page
-        now = asyncio.get_running_loop().time()
-        seen = screen.seen
+        page, seen = studio.page, screen.seen
+        heard, since = self._heard()
+        slot = screen.slot if heard else None
+        ahead = None if slot is None else screen.ahead()
         return {
             "screen": screen.id,
             "time": screen.clock.now().astimezone(screen.content.campaign.timezone).isoformat(timespec="milliseconds"),
@@ -111,19 +116,41 @@ class Operator:
                 "restarts": camera.restarts,
             },
             "paused_until": studio.paused_until,
-            "playing": None if screen.slot is None else _decided(screen.slot.decision),
-            "ahead": None if (ahead := screen.ahead()) is None else {"advert": ahead.advert.id, "why": ahead.why},
+            "playing": None if slot is None else _decided(slot.decision),
+            "ahead": None if ahead is None else {"advert": ahead.advert.id, "why": ahead.why},
             "page": {
-                "heard": studio.seat.present or (page.heard is not None and now - page.heard < SILENT_PAGE),
+                "heard": heard,
+                "since": since,
                 "waiting": page.waiting,
                 "sent": page.sent,
             },
             "today": _counts(studio.today),
-            "switches": {
-                name: getattr(studio.settings, name) for name in ("counting", "demographics", "targeting", "uploads")
-            },
+            "switches": self._switches(),
             "errors": self._errors(),
         }
+
+    def _switches(self) -> dict[str, bool]:
+        """What is switched on; the campaign may switch targeting off."""
+        names = ("counting", "demographics", "targeting", "uploads")
+        switches = {name: getattr(self.studio.settings, name) for name in names}
+        return {**switches, "targeting": self.studio.screen.campaign().targeting}
+
+    def _heard(self) -> tuple[bool, str | None]:
+        """Whether the page that plays is there, and when it was last heard, for one that is not there but was."""
+        seat, heard = self.studio.seat, self.studio.page.heard
+        if seat.present:
+            return True, None
+        away = math.inf if seat.away_s is None else seat.away_s
+        silent = math.inf if heard is None else asyncio.get_running_loop().time() - heard
+        last = min(away, silent)
+        if last < (GRACE if away <= silent else SILENT_PAGE):
+            return True, None
+        if last == math.inf:
+            return False, None
+        zone = self.studio.screen.content.campaign.timezone
+        now = self.studio.screen.clock.now()
+        at, today = (now - timedelta(seconds=last)).astimezone(zone), now.astimezone(zone).date()
+        return False, f"{at:%H:%M}" if at.date() == today else f"{at:%Y-%m-%d %H:%M}"
 
     def _errors(self) -> list[dict[str, str]]:
         content = self.studio.screen.content

@@ -9,17 +9,18 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from onlooker.audience import records
 from onlooker.audience.viewers import Audience
-from onlooker.audience.visits import Demographics, Presence, Visit, Visits
+from onlooker.audience.visits import Visit, Visits
 from onlooker.service.display.content import Content
-from onlooker.service.display.messages import Face, Present
+from onlooker.service.display.messages import Present
+from onlooker.service.display.people import presence_of, shown
 from onlooker.service.display.plays import Exposure, Going, Reported, record
+from onlooker.service.display.uses import looks
 from onlooker.settings import Display
 from onlooker.signage.campaign import Advert, Campaign, Fact
 from onlooker.signage.history import History, Play
@@ -40,6 +41,12 @@ GOES_ON_FOR = 15.0
 again within as many (main.js), and it ends so much later. After them nobody knows what is shown: the page is closed."""
 
 STOP_EVERY = 1.0
+
+AUDIENCE = "audience"
+"""All that the page is told, and reports, of why an advert for adults must end: who was in front is nobody's to read in
+a list of plays. The sentence is the operator's, among the reasons of the decision that follows."""
+
+UNREAD = "is for adults only, and the age of somebody in front is not known yet"
 
 ALONE_FOR = timedelta(hours=1)
 """How long the page may let adverts for everybody take turns without the server; then the default plays."""
@@ -122,8 +129,8 @@ class Screen:
     # What the camera sees ---------------------------------------------------------------------------------------------
 
     def see(self, present: Present) -> None:
-        """Who is in sight now."""
-        if self.paused:
+        """Who is in sight now; a word of a camera that is not to look any more is not heard."""
+        if self.paused or not self.active:
             return
         steady = self.clock.steady()
         elapsed, self._sight = steady - self._sight, steady
@@ -136,7 +143,7 @@ class Screen:
         self.stop_if_it_must()
 
     def lose_sight(self) -> None:
-        """Nobody is known to be in front any more: the camera is lost, or looking is paused."""
+        """Nobody is known to be in front any more: the camera is lost or switched off, or looking is paused."""
         if self.seen is None:
             return
         self.seen = None
@@ -153,7 +160,7 @@ class Screen:
         if self.seen is None:
             return []
         viewers = {viewer.id: viewer for viewer in self.audience().viewers}
-        return [_shown(face, self.seen, viewers.get(face.id)) for face in self.seen.faces]
+        return [shown(face, self.seen, viewers.get(face.id)) for face in self.seen.faces]
 
     @property
     def paused(self) -> bool:
@@ -176,8 +183,8 @@ class Screen:
 
     @property
     def active(self) -> bool:
-        """Whether the settings want anybody looked at."""
-        return self.settings.counting or (self.settings.demographics and self.settings.targeting)
+        """Whether the settings and the campaign want anybody looked at."""
+        return looks(self.settings, self.content.campaign)
 
     def _new_visits(self) -> Visits:
         return Visits(counting=self.settings.counting, demographics=self.settings.demographics)
@@ -237,20 +244,16 @@ class Screen:
         """Tell the page to end a restricted advert, or not to begin it, where somebody came who is not surely an adult,
         or where nobody can say who is there. Told every second at most, unless ``again``."""
         for slot in (self.slot, self._coming):
-            if slot is None or (why := self._must_stop(slot.decision.advert)) is None:
+            if slot is None or not self._must_stop(slot.decision.advert):
                 continue
             if again or self.clock.steady() - slot.stopped >= STOP_EVERY:
                 slot.stopped = self.clock.steady()
-                self.told.say("stop", {"play": slot.id, "reason": why})
+                self.told.say("stop", {"play": slot.id, "reason": AUDIENCE})
 
-    def _must_stop(self, advert: Advert) -> str | None:
+    def _must_stop(self, advert: Advert) -> bool:
         if not advert.restricted:
-            return None
-        if self.seen is None:
-            return "is for adults only, and the camera does not see who is in front"
-        if self._somebody_unread():
-            return "is for adults only, and the age of somebody in front is not known yet"
-        return must_stop(self.campaign(), advert, self.audience())
+            return False
+        return self._somebody_unread() or must_stop(self.campaign(), advert, self.audience()) is not None
 
     def unshown(self, play: str, advert: str, reason: str) -> None:
         """The page could not show an advert: it is left out until its file changes, and counts as not played."""
@@ -336,42 +339,19 @@ class Screen:
         )
         # A face whose age is not read yet is no viewer to the policy, which speaks of those it knows.
         if decision.advert.restricted and self._somebody_unread():
-            return self._without(decision.advert, history, at)
+            return self._without_restricted(history, at)
         return decision
 
     def _somebody_unread(self) -> bool:
         return self.seen is None or any(face.known is None for face in self.seen.faces)
 
-    def _without(self, advert: Advert, history: History, at: datetime) -> Decision:
+    def _without_restricted(self, history: History, at: datetime) -> Decision:
         campaign = self.campaign()
-        campaign = replace(campaign, adverts=tuple(a for a in campaign.adverts if a is not advert and not a.restricted))
-        return choose(campaign, self.audience(), at, self._rng, screen=self.id, history=history, facts=self._facts())
-
-
-def facts_of(path: Path | None) -> Callable[[], Mapping[str, Fact]]:
-    """A hook that tells what a JSON file says at the moment, an object of plain values; nothing where it cannot be
-    read."""
-
-    def facts() -> Mapping[str, Fact]:
-        try:
-            told = json.loads(path.read_bytes()) if path is not None else {}
-        except (OSError, ValueError):
-            return {}
-        if not isinstance(told, dict):
-            return {}
-        return {str(key): value for key, value in told.items() if isinstance(value, str | int | float | bool)}
-
-    return facts
-
-
-def presence_of(face: Face) -> Presence:
-    """A face as the audience's room knows people."""
-    known = None
-    if (read := face.known) is not None:
-        ages = np.array(read.ages, dtype=np.float32)
-        ages /= ages.sum()
-        known = Demographics(read.age, read.low, read.high, read.p_female, read.gender, ages)
-    return Presence(face.id, face.facing, max(1.0, face.box[3] - face.box[1]), known)
+        out = {advert.id: UNREAD for advert in campaign.adverts if advert.restricted}
+        campaign = replace(campaign, adverts=tuple(a for a in campaign.adverts if not a.restricted))
+        facts = self._facts()
+        decision = choose(campaign, self.audience(), at, self._rng, screen=self.id, history=history, facts=facts)
+        return replace(decision, left_out={**decision.left_out, **out})
 
 
 def _ended(history: History, at: datetime) -> History:
@@ -380,21 +360,3 @@ def _ended(history: History, at: datetime) -> History:
         return history
     shorter = replace(last, slot_s=max(0.0, (at.astimezone(UTC) - last.started_at).total_seconds()))
     return replace(history, plays=(*history.plays[:-1], shorter))
-
-
-def _shown(face: Face, seen: Present, viewer: Any) -> dict[str, Any]:
-    known = face.known
-    x1, y1, x2, y2 = face.box
-    return {
-        "id": face.id[:4],
-        "box": [round(v, 4) for v in (x1 / seen.width, y1 / seen.height, x2 / seen.width, y2 / seen.height)],
-        "facing": face.facing,
-        "present_s": round(max(0.0, seen.at - face.since), 1),
-        "attention_s": None if viewer is None else round(viewer.attention_s, 1),
-        "age": None if known is None else math.floor(known.age + 0.5),
-        "low": None if known is None else math.floor(known.low + 0.5),
-        "high": None if known is None else math.floor(known.high + 0.5),
-        "p_female": None if known is None else known.p_female,
-        "gender": None if known is None else known.gender,
-        "p_minor": None if viewer is None else round(viewer.p_minor, 3),
-    }

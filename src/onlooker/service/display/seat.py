@@ -26,6 +26,7 @@ class Seat:
         self.holder = ""
         self._listening: Counter[str] = Counter()
         self._left = now()
+        self._listened = False  # the holder, since it took the seat
         self._refused = -ASKED
 
     @property
@@ -39,6 +40,12 @@ class Seat:
         a play, whichever listens is taken for it."""
         return bool(self._listening[self.holder] if self.holder else self._listening)
 
+    @property
+    def away_s(self) -> float | None:
+        """For how many seconds the page that plays, which listened before, has not; ``None`` where it does, or never
+        did. Below ``GRACE`` it may be back at once."""
+        return self._now() - self._left if self._listened and not self._listening[self.holder] else None
+
     def claim(self, page: str, *, waits: bool = False, take: bool = False) -> bool:
         """Whether ``page`` may play: it has the seat, or gets it now.
 
@@ -50,6 +57,7 @@ class Seat:
             if not gone or (waits and self._now() - self._left < GRACE):
                 self._refused = self._now()
                 return False
+        self._listened = bool(self._listening[page]) or (self._listened and page == self.holder)
         self.holder = page
         return True
 
@@ -57,6 +65,7 @@ class Seat:
     def listening(self, page: str) -> Iterator[None]:
         """While a page listens to events."""
         self._listening[page] += 1
+        self._listened |= page == self.holder
         try:
             yield
         finally:

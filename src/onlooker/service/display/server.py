@@ -7,8 +7,8 @@ import logging
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -21,18 +21,21 @@ from starlette.staticfiles import StaticFiles
 
 from onlooker import __version__
 from onlooker.audience.ledger import Ledger
+from onlooker.core.dumps import forbid_dumps
 from onlooker.jobs.job import Jobs
 from onlooker.jobs.objects import open_store
 from onlooker.jobs.pool import Pool
 from onlooker.jobs.queues import open_queue
+from onlooker.service import documents
 from onlooker.service.api import Api
 from onlooker.service.display.content import Content
+from onlooker.service.display.facts import facts_of
 from onlooker.service.display.gate import Gate
 from onlooker.service.display.keeper import COMMAND, Camera
 from onlooker.service.display.messages import Task
 from onlooker.service.display.operator import Operator
 from onlooker.service.display.player import Player, policy
-from onlooker.service.display.screen import Screen, facts_of
+from onlooker.service.display.screen import Screen
 from onlooker.service.display.studio import Studio
 from onlooker.service.metrics import Metrics
 from onlooker.service.pages import HERE, Pages, content_policy
@@ -40,7 +43,7 @@ from onlooker.service.reference import Reference
 from onlooker.service.security import KeyFile
 from onlooker.service.server import address, http_server, listen, only_server_of, secret_of, worker_task
 from onlooker.service.site import Site
-from onlooker.service.watch import Watch, problem_of
+from onlooker.service.watch import Watch, refused_by_itself
 from onlooker.settings import Settings, data_folder
 
 log = logging.getLogger(__name__)
@@ -57,6 +60,7 @@ def run(
 ) -> None:
     """Play until interrupted. ``said`` is given the server's address once the pages can be opened. ``command`` runs the
     camera's process. Raises ``ConfigError`` where the campaign is wrong or the port taken."""
+    forbid_dumps()  # what the operator looks at goes through this process
     logging.basicConfig(level=settings.serve.log.upper(), stream=sys.stderr, format="%(message)s", force=True)
     for noisy in ("uvicorn", "uvicorn.access", "uvicorn.error", "asyncio", "botocore", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
@@ -94,8 +98,6 @@ async def _serve(
     async with website(settings, listening) as site:
         server = http_server(create_app(studio, site), settings)
         await studio.begin()
-        if screen.active:
-            camera.start()
         work = [asyncio.create_task(studio.run()), asyncio.create_task(_tell_end(server, studio, site))]
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         said(address(settings.serve.host, listening))
@@ -110,7 +112,7 @@ async def _serve(
                 each.cancel()
             ends = await asyncio.gather(*work, return_exceptions=True)
             screen.lose_sight()
-            await studio.count()
+            await studio.end()
         for end in ends:
             if isinstance(end, Exception):
                 raise end
@@ -119,6 +121,7 @@ async def _serve(
 def create_app(studio: Studio, site: Site | None = None) -> Starlette:
     """The ASGI application of a screen, with the website beside it where there is a ``site``."""
     routes: list[BaseRoute] = [*Player(studio).routes(), *Operator(studio).routes()]
+    page = None if site is None or not site.settings.serve.website else documents.refusal
     if site is None:
         metrics, safe = Metrics(lambda: 0, lambda: 0), policy()
         routes += [
@@ -132,8 +135,8 @@ def create_app(studio: Studio, site: Site | None = None) -> Starlette:
         routes += [*api.routes(), *Pages(site, api).routes(), *Reference(site).routes()]
     return Starlette(
         routes=routes,
-        middleware=[Middleware(Watch, metrics=metrics, policy=safe)],
-        exception_handlers={HTTPException: _refused},
+        middleware=[Middleware(Watch, metrics=metrics, policy=safe, page=page)],
+        exception_handlers={HTTPException: partial(refused_by_itself, page=page)},
     )
 
 
@@ -149,9 +152,11 @@ async def website(settings: Settings, listening: socket.socket) -> AsyncIterator
         jobs = Jobs(store, open_queue(settings.queue), send=settings.serve.tasks == "send", secret=secret)
         limits = settings.limits
         pool = Pool(worker_task(settings), max(1, settings.serve.workers), backlog=limits.backlog, wait=limits.wait)
+        site = Site.of(settings, jobs, pool, secret)
+        pool.tally = site.metrics.picture
         await pool.start()
         try:
-            yield Site.of(settings, jobs, pool, secret)
+            yield site
         finally:
             await pool.stop()
 
@@ -187,9 +192,3 @@ async def _healthz(_: Request) -> Response:
 
 async def _icon(_: Request) -> Response:
     return FileResponse(HERE / "static" / "icon.svg", headers={"Cache-Control": "public, max-age=3600"})
-
-
-async def _refused(request: Request, error: Exception) -> Response:
-    """What the framework refuses by itself, in our own form."""
-    request_id: Any = request.state.request_id
-    return problem_of(error, request_id).response(request_id)

@@ -5,21 +5,22 @@ import contextlib
 import json
 import logging
 import secrets
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from onlooker.audience.ledger import Ledger
 from onlooker.audience.records import Counted
-from onlooker.core.errors import OnlookerError
+from onlooker.core.errors import OnlookerError, StorageError
 from onlooker.service.display.gate import Gate
+from onlooker.service.display.hand import Hand
 from onlooker.service.display.keeper import Camera
 from onlooker.service.display.plays import Today, today
 from onlooker.service.display.screen import Screen
 from onlooker.service.display.seat import Seat
+from onlooker.service.display.uses import noted
 from onlooker.settings import Display
 from onlooker.signage.learning import Learner
 
@@ -28,6 +29,9 @@ log = logging.getLogger(__name__)
 TICK, COUNTED_EVERY, FILES_EVERY, EXPIRED_EVERY = 0.25, 3.0, 2.0, 86400.0
 """Seconds between looks at the camera, visits going to the ledger, looks at the campaign's files, and what is old
 leaving the ledger."""
+
+LAST_WAIT = 1.5
+"""Seconds that a server which ends waits for its ledger."""
 
 MOST_WAITING = 10_000
 """Visits that wait for a ledger that does not answer; beyond that the oldest are not counted."""
@@ -64,7 +68,9 @@ class Studio:
     errors: dict[str, str] = field(default_factory=dict)
     today: Today | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    _one: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="ledger"))
+    _hand: Hand = field(default_factory=lambda: Hand("ledger"))
+    _given_up: bool = False
+    _noted: dict[str, Any] | None = None
     _waiting: list[Counted] = field(default_factory=list)
     _sent: tuple[str, list[Counted]] | None = None
 
@@ -78,31 +84,34 @@ class Studio:
             for each in work:
                 each.cancel()
             await asyncio.gather(*work, return_exceptions=True)
+            await self.camera.stop()
 
     async def _watch(self) -> None:
-        """Watch over the camera and the campaign's files; nothing here waits for the ledger."""
+        """Watch over the campaign's files and the camera; nothing here waits for the ledger."""
         files = 0.0
         loop = asyncio.get_running_loop()
         while True:
-            self._watch_camera()
             now = loop.time()
             if now >= files:
                 files = now + FILES_EVERY
                 if self.screen.content.refresh():
                     self.screen.renewed()
+            await self._switch_camera()
+            self._watch_camera()
             await asyncio.sleep(TICK)
 
     async def _keep_counts(self) -> None:
-        """Bring to the ledger what is new, and have what is old leave it."""
+        """Bring to the ledger how people are treated and what is new, and have what is old leave it."""
         counted = expired = 0.0
         loop = asyncio.get_running_loop()
         while True:
             now = loop.time()
             if now >= expired:
                 expired = now + EXPIRED_EVERY
-                await self.kept("ledger", self.ledger.expire, self.screen.clock.now())
+                await self.kept("ledger", self.ledger.expire, self.screen.clock.now(), self._plays_for())
             if now >= counted:
                 counted = now + COUNTED_EVERY
+                await self._note_settings()
                 await self.count()
             await asyncio.sleep(TICK)
 
@@ -126,9 +135,14 @@ class Studio:
         now = self.screen.clock.now()
         local = now.astimezone(self.screen.content.campaign.timezone)
         since = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-        # On a wall clock a sum is ambiguous in the hour that autumn repeats.
-        until = now.astimezone(UTC) + timedelta(minutes=5)
-        self.today = await self.kept("ledger", today, self.ledger, self.screen.id, since, until, self.settings.k)
+        self.today = await self.kept("ledger", today, self.ledger, self.screen.id, since, now, self.settings.k)
+
+    async def end(self) -> None:
+        """Bring to the ledger what is left, unless it does not answer soon."""
+        await self._count_visits()
+        await self._keep_lessons()
+        if self._sent is not None or self._waiting:
+            log.error(json.dumps({"event": "ledger", "error": "visits of the last moments may be missing in it"}))
 
     async def _count_visits(self) -> None:
         """Visits go in lots, each under a name that stays until it is acknowledged: an answer that is lost makes nobody
@@ -159,10 +173,25 @@ class Studio:
         if learned is not None:
             self.screen.learner = Learner.of(learned).joined(self.screen.lessons)
 
+    async def _note_settings(self) -> None:
+        """Note in the audit log how people are treated, from the start, whenever the campaign changes it, and where a
+        purge of this screen has forgotten it. Not whenever the ledger has something else: two screens that were given
+        one name would fill the log."""
+        treated = noted(self.settings, self.screen.content.campaign)
+        known = await self.kept("ledger", self.ledger.screens_k)
+        if known is None or (treated == self._noted and self.screen.id in known):
+            return
+        if await self.kept("ledger", self.ledger.note_settings, treated, self.screen.clock.now()) is not None:
+            self._noted = treated
+
+    def _plays_for(self) -> timedelta | None:
+        """How long plays are kept."""
+        return timedelta(days=self.settings.keep_plays) if self.settings.keep_plays else None
+
     async def kept(self, what: str, call: Any, *arguments: Any) -> Any:
         """What a call of the ledger gives (True for nothing); ``None`` where it fails, which the operator is told."""
         try:
-            answer = await asyncio.get_running_loop().run_in_executor(self._one, call, *arguments)
+            answer = await self._asked(call, *arguments)
         except OnlookerError as error:
             if self.errors.get(what) != str(error):
                 log.error(json.dumps({"event": what, "error": str(error)}))
@@ -170,6 +199,21 @@ class Studio:
             return None
         self.errors.pop(what, None)
         return True if answer is None else answer
+
+    async def _asked(self, call: Any, *arguments: Any) -> Any:
+        """What a call of the ledger gives. Raises ``StorageError`` where the server ends before it answers."""
+        answer = asyncio.get_running_loop().run_in_executor(self._hand, call, *arguments)
+        try:
+            while not answer.done() and not self.stopping.is_set():
+                await asyncio.wait([answer], timeout=TICK)
+            if not self._given_up:
+                await asyncio.wait([answer], timeout=LAST_WAIT)
+            if answer.done():
+                return answer.result()
+        finally:
+            answer.cancel()  # of no effect where it has come
+        self._given_up = True
+        raise StorageError("the ledger does not answer, and the server ends")
 
     def pause(self) -> str:
         """Look at nobody for some minutes; gives the time of day until then, on the campaign's clock."""
@@ -195,6 +239,19 @@ class Studio:
     def notice_url(self) -> str:
         """The address in the notice's QR code."""
         return self.settings.notice_url or f"{self.url}/notice"
+
+    async def _switch_camera(self) -> None:
+        """Open the camera, or close it, as the campaign has it by now; once the server ends it stays closed."""
+        wanted = self.screen.active
+        if self.camera.running == wanted or self.stopping.is_set():
+            return
+        log.warning(json.dumps({"event": "camera", "kind": "switched", "on": wanted}))
+        if wanted:
+            self.camera.start()
+        else:
+            self.screen.lose_sight()  # an advert for adults does not wait for the process to end
+            await self.camera.stop()
+        self.screen.told.say("camera", self.screen.camera_word())
 
     def _watch_camera(self) -> None:
         if self.screen.paused:

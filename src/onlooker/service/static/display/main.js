@@ -208,7 +208,7 @@ function listen() {
   });
   source.onerror = () => {
     // Nobody can say any more who is in front.
-    if (ending?.restricted) ending.stop("is for adults only, and the server is away");
+    if (ending?.restricted) ending.stop("the server is away");
     if (source.readyState === EventSource.CLOSED) setTimeout(listen, 2000);
   };
 }

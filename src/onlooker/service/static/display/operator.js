@@ -88,7 +88,7 @@ function preview(advert) {
 
 function bars(playing) {
   const scores = Object.entries(playing.scores).sort((a, b) => b[1] - a[1]);
-  const key = JSON.stringify([scores, playing.advert, playing.targeted]);
+  const key = JSON.stringify([scores, playing.advert, playing.targeted, playing.left_out]);
   if (key === shownScores) return;
   shownScores = key;
   const rows = scores.map(([id, score]) => {
@@ -104,6 +104,16 @@ function bars(playing) {
   at("left-out-box").hidden = !out.length;
   say("left-out-count", `${out.length} left out, and why`);
   at("left-out").replaceChildren(...out.flatMap(([id, why]) => [el("dt", {}, id), el("dd", {}, why)]));
+}
+
+/** No page plays, or none is known to. */
+function nothing() {
+  const { heard, since } = state.page;
+  say("advert", heard ? "Nothing yet" : "No page is open");
+  const never = heard ? "" : "Open the screen’s page where adverts are to play.";
+  say("why", since ? `The screen’s page was last heard at ${since}: it is closed, or does not reach the server.` : never);
+  thumb("");
+  say("left", "");
 }
 
 function progress() {
@@ -132,7 +142,7 @@ function health() {
     ["Camera", `${camera.source}: ${camera.text}`],
     ["Picture", camera.size ? `${camera.size[0]} x ${camera.size[1]}, ${Math.round(camera.rate)} a second` : "none"],
     ["Started again", camera.restarts === 1 ? "once" : `${camera.restarts} times`],
-    ["Screen's page", page.heard ? "plays" : "is not open, or silent"],
+    ["Screen's page", page.heard ? "plays" : page.since ? `not heard since ${page.since}` : "is not open"],
     ["Plays kept", `${page.sent} since it was opened`],
     ["Plays waiting", String(page.waiting)],
   ];
@@ -165,7 +175,7 @@ function today() {
       el("dd", {}, String(total)),
       ...plays.flatMap(([id, count]) => [el("dt", { class: "inner" }, id), el("dd", {}, String(count))]),
     ),
-    el("p", { class: "small" }, `People are counted in whole ${told.k}s; groups of fewer are not shown.`),
+    el("p", { class: "small" }, `People up to ${told.up_to}, in whole ${told.k}s; groups of fewer are not shown.`),
   );
 }
 
@@ -196,7 +206,10 @@ function draw() {
     say("why", playing.why);
     thumb(playing.advert);
     bars(playing);
+  } else {
+    nothing();
   }
+  at("now").classList.toggle("idle", !playing);
   say("next", ahead?.advert ?? "");
   say("next-why", ahead?.why ?? "");
   health();

@@ -42,7 +42,7 @@ export class Stage {
   /** Fade to a layer; the one before it goes once it is covered. */
   async show(layer, fade) {
     const before = this.#shown;
-    this.#root.append(layer);
+    if (layer !== this.#root.lastElementChild) this.#root.append(layer); // a page that is moved is loaded again
     layer.getBoundingClientRect(); // so that it fades rather than jumps
     layer.classList.add("shown");
     layer.querySelector("video")?.play().catch(() => {});
