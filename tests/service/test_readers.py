@@ -1,12 +1,15 @@
 """A server without workers: pictures go through the queue and leave nothing behind."""
 
 import asyncio
+import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from onlooker.core.errors import StorageError
 from onlooker.jobs.answering import give_up, lost_reason
+from onlooker.jobs.job import Job
 from onlooker.jobs.pool import Busy, WorkerLost
 from onlooker.service import readers
 from onlooker.service.readers import ThroughQueue
@@ -53,6 +56,33 @@ async def test_nobody_answers(world: World, monkeypatch: pytest.MonkeyPatch) -> 
     reader = ThroughQueue(world.site.jobs, backlog=1)
     with pytest.raises(Busy):
         await reader.analyze(PIXEL, "a.jpg")
+    assert world.files() == []
+    assert reader.held == 0
+
+
+async def test_a_client_that_goes_while_its_picture_is_taken_in_leaves_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit, begun, go_on, ended = world.site.jobs.submit, threading.Event(), threading.Event(), threading.Event()
+
+    def slowly(*arguments: Any, **more: Any) -> Job:
+        begun.set()
+        assert go_on.wait(60)
+        try:
+            return submit(*arguments, **more)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(world.site.jobs, "submit", slowly)
+    reader = ThroughQueue(world.site.jobs, backlog=1)
+    leaving = asyncio.create_task(reader.analyze(PIXEL, "a.jpg"))
+    await asyncio.to_thread(begun.wait)
+    leaving.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.wait({leaving})
+    await asyncio.to_thread(ended.wait)
+    assert leaving.cancelled()
     assert world.files() == []
     assert reader.held == 0
 

@@ -126,10 +126,11 @@ def test_the_roll_is_positive_clockwise_as_in_published_answers(server: Server, 
 
 def test_pictures_that_cannot_be_read_are_named(server: Server, hopper: bytes) -> None:
     gif = encoded(Image.new("RGB", (90, 90)), "GIF")
-    for data in (b"no picture", gif, hopper[:700], b"\x89PNG\r\n\x1a\n"):
+    for data in (b"no picture", gif, hopper[:700], hopper[:20], b"\x89PNG\r\n\x1a\n"):
         with client(server.url) as made:
             kind, message, _ = refusal(lambda c=made, d=data: c.detect_faces(Image={"Bytes": d}))  # type: ignore[misc]
         assert (kind, len(message) > 20) == ("InvalidImageFormatException", True)
+        assert "WebP" not in message  # nor any other that is not taken here
 
 
 def test_requests_that_do_not_fit_are_named(server: Server, hopper: bytes) -> None:
@@ -160,8 +161,9 @@ def test_pictures_over_the_limits_are_named_and_not_sent_again(server: Server, h
     assert len(detect(server.url, full)) == 1
     for data in (full + b"\0", bytes(8_000_000)):
         with client(server.url, attempts=None) as made:
-            kind, _, metadata = refusal(lambda c=made, d=data: c.detect_faces(Image={"Bytes": d}))  # type: ignore[misc]
+            kind, message, metadata = refusal(lambda c=made, d=data: c.detect_faces(Image={"Bytes": d}))  # type: ignore[misc]
         assert (kind, metadata["RetryAttempts"]) == ("ImageTooLargeException", 0)
+        assert f"at most {rekognition.MAX_BYTES}" in message
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,19 @@
-"""Who may call, how often, and what every answer says to browsers."""
+"""Who may call, and what every answer says to browsers."""
 
 import asyncio
 import json
-import stat
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
-from onlooker.core.errors import ConfigError
-from onlooker.jobs.pool import Answer, Busy
-from onlooker.service.security import PASS_SECONDS, PREFIX, KeyFile, Limiter, Pass
+from onlooker.jobs.pool import Answer
+from onlooker.service.app import create_app
+from onlooker.service.security import PASS_SECONDS, KeyFile, Pass
+from onlooker.settings import Serve
 from tests.service.world import PIXEL, FakeClock, World, client_of, make_world, problem
 
 pytestmark = pytest.mark.anyio
@@ -26,56 +28,6 @@ def bearer(key: str) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"}
 
 
-# Keys in their file
-
-
-def test_a_key_is_kept_as_a_digest_for_its_owner_s_eyes(tmp_path: Path) -> None:
-    keys = KeyFile(tmp_path / "deep" / "keys.json")
-    key, plain = keys.add("shop")
-    assert plain.startswith(PREFIX)
-    assert plain not in keys.path.read_text()
-    assert stat.S_IMODE(keys.path.stat().st_mode) == 0o600
-    now = datetime.now(UTC)
-    assert keys.find(plain, now) == key == keys.by_id(key.id, now)
-    assert keys.find(plain + "x", now) is None
-    assert keys.find("", now) is None
-    assert [path.name for path in keys.path.parent.iterdir()] == ["keys.json"]
-
-
-def test_a_rekognition_key_is_kept_itself_for_it_signs(tmp_path: Path) -> None:
-    key, plain = KeyFile(tmp_path / "keys.json").add("shop", rekognition=True)
-    assert key.secret == plain
-
-
-def test_keys_end_and_are_revoked(tmp_path: Path) -> None:
-    keys, now = KeyFile(tmp_path / "keys.json"), datetime.now(UTC)
-    ending, plain = keys.add("shop", expires=now + timedelta(days=1))
-    assert keys.find(plain, now) == ending
-    assert keys.find(plain, now + timedelta(days=1)) is None
-    assert keys.by_id(ending.id, now + timedelta(days=1)) is None
-    other, second = keys.add("shop")
-    keys.add("office")
-    assert keys.revoke("nobody") == []
-    assert keys.revoke(other.id) == [other]
-    assert keys.find(second, now) is None
-    assert keys.revoke("shop") == [ending]
-    assert [key.name for key in keys.keys()] == ["office"]  # noqa: SIM118 (no mapping)
-
-
-@pytest.mark.parametrize("text", ["", "{", "{}", '[{"name": "a"}]', "\x00"])
-def test_a_damaged_file_is_said(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "keys.json"
-    path.write_text(text)
-    with pytest.raises(ConfigError, match=r"keys\.json: the keys cannot be read"):
-        KeyFile(path).keys()
-
-
-def test_a_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match=r"keys\.json: the keys cannot be"):
-        KeyFile(tmp_path / "file" / "keys.json").add("shop")
-
-
 # Keys at the door
 
 CALLS = [
@@ -87,6 +39,7 @@ CALLS = [
     ("GET", f"/v1/jobs/{'0' * 32}/events"),
     ("GET", f"/v1/jobs/{'0' * 32}/picture"),
     ("POST", "/page"),
+    ("DELETE", "/page"),
 ]
 
 
@@ -164,70 +117,34 @@ def test_a_pass_ends() -> None:
     assert not own.holds(value)
 
 
+async def test_a_pass_is_renewed_by_calls_that_carry_it(locked: World) -> None:
+    clock = FakeClock()
+    client = client_of(create_app(replace(locked.site, passes=Pass(b"secret", clock))))
+    await client.get("/")
+    given = client.cookies["onlooker"]
+    assert "set-cookie" not in (await client.post("/v1/analyze", content=PIXEL)).headers
+    for _ in range(3):
+        clock.now += PASS_SECONDS - 60
+        answer = await client.post("/v1/analyze", content=PIXEL)
+        assert answer.status_code == 200
+        assert "httponly" in answer.headers["set-cookie"].lower()
+    assert client.cookies["onlooker"] != given
+    clock.now += PASS_SECONDS + 1
+    ended = await client.post("/v1/analyze", content=PIXEL)
+    problem(ended, 401, "unauthorized")
+    assert "set-cookie" not in ended.headers
+
+
+def test_a_pass_outlives_every_answer() -> None:
+    longest = PASS_SECONDS / 3600 - 1
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"keep_hours": longest}, Serve)
+
+
 async def test_without_the_website_no_pass_is_given(tmp_path: Path) -> None:
     world = make_world(tmp_path, keys={"required": True}, serve={"website": False})
     assert "set-cookie" not in (await world.client.get("/docs")).headers
     problem(await world.client.get("/"), 405 if world.site.settings.rekognition.enabled else 404, "method-not-allowed")
-
-
-# How often
-
-
-def test_a_bucket_fills_again() -> None:
-    clock = FakeClock()
-    limiter = Limiter(2, 3, clock)
-    assert [limiter.take("a") for _ in range(3)] == [0, 0, 0]
-    assert limiter.take("a") == pytest.approx(0.5)
-    assert limiter.take("b") == 0
-    clock.now += 0.5
-    assert limiter.take("a") == 0
-    assert limiter.take("a") > 0
-    clock.now += 1000
-    assert [limiter.take("a") for _ in range(3)] == [0, 0, 0]
-    assert limiter.take("a") > 0
-
-
-def test_a_rate_of_0_is_no_limit() -> None:
-    limiter = Limiter(0, 1, FakeClock())
-    assert [limiter.take("a", 100) for _ in range(5)] == [0] * 5
-
-
-async def test_too_often_is_refused_with_when_to_come_again(tmp_path: Path) -> None:
-    clock = FakeClock()
-    world = make_world(tmp_path, limits={"rate": 0.5, "burst": 2}, clock=clock)
-    for address in ("/v1/analyze", "/v1/jobs"):
-        assert (await world.client.post(address, content=PIXEL)).status_code in (200, 202)
-    for address in ("/v1/analyze", "/v1/jobs", "/v1/uploads", "/page"):
-        refused = await world.client.post(address, content=PIXEL)
-        problem(refused, 429, "too-many-requests")
-        assert refused.headers["retry-after"] == "2"
-    # Another client is not held up, and looking at a job costs nothing.
-    assert (await client_of(world.app, "10.0.0.2").post("/v1/analyze", content=PIXEL)).status_code == 200
-    problem(await world.client.get("/v1/jobs/" + "0" * 32), 404, "not-found")
-    clock.now += 2
-    assert (await world.client.post("/v1/analyze", content=PIXEL)).status_code == 200
-
-
-async def test_several_pictures_cost_as_many(tmp_path: Path) -> None:
-    clock = FakeClock()
-    world = make_world(tmp_path, limits={"rate": 1, "burst": 5}, clock=clock)
-    three = [("file", (f"{n}.jpg", b"1")) for n in range(3)]
-    assert (await world.client.post("/v1/analyze", files=three)).status_code == 200
-    for address in ("/v1/analyze", "/page"):
-        problem(await world.client.post(address, files=three), 429, "too-many-requests")
-        clock.now += 1  # what was charged before it was known that there are three
-    assert len(world.reader.seen) == 3
-
-
-async def test_too_many_at_once_are_refused_with_when_to_come_again(world: World) -> None:
-    async def busy(data: bytes, name: str, *_: object) -> Answer:
-        del data, name
-        raise Busy(3)
-
-    world.reader.instead = busy
-    refused = await world.client.post("/v1/analyze", content=PIXEL)
-    assert "try again in 3 s" in problem(refused, 503, "busy")
-    assert refused.headers["retry-after"] == "3"
 
 
 # What every answer carries

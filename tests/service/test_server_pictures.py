@@ -13,7 +13,13 @@ import pytest
 from PIL import Image
 
 from tests.service.conftest import Server
-from tests.service.running import answered, awaited, call, connect, sent, stored, works
+from tests.service.display.test_privacy import CORE, something_is_said
+from tests.service.display.test_privacy import (
+    test_a_process_that_holds_pictures_and_crashes_leaves_no_dump_of_its_memory as leaves_no_dump,
+)
+from tests.service.running import answered, awaited, call, children, connect, sent, stored, works
+
+ROOT = Path(__file__).parents[2]
 
 
 def bomb(side: int = 60_000) -> bytes:
@@ -129,6 +135,20 @@ def test_a_client_that_goes_away_in_the_middle_leaves_nothing(server: Server, po
     works(server, portrait)
 
 
+def test_who_asks_for_a_web_socket_is_answered_as_any_other(server: Server) -> None:
+    asked = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "a" * 22,
+    }
+    status, problem, _ = call(server, "GET", "/v1/jobs/web-socket", None, asked)
+    assert (status, problem["type"]) == (404, "urn:onlooker:problem:not-found")
+    awaited(lambda: problem["instance"].rpartition(":")[2] in server.log.read_text())
+    log = server.log.read_text()
+    assert [line for line in log.splitlines() if "upgrade" in line.lower() or "websocket" in line.lower()] == []
+
+
 def test_what_is_no_http_is_refused(server: Server, portrait: bytes) -> None:
     for rubbish in (b"\x00\xff" * 100 + b"\r\n\r\n", b"GET / HTTP/1.1\r\n" + b"a" * 200_000, b"\x16\x03\x01\r\n\r\n"):
         with connect(server) as wire:
@@ -143,9 +163,14 @@ def test_what_is_no_http_is_refused(server: Server, portrait: bytes) -> None:
 def test_no_byte_of_a_picture_reaches_a_disk_where_it_is_answered_at_once(
     own: Callable[..., Server], tmp_path: Path, samples: Path
 ) -> None:
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    server = own(TMPDIR=str(temporary))
+    temporary, telling = tmp_path / "temporary", tmp_path / "telling"
+    for folder in (temporary, telling):
+        folder.mkdir()
+    told = telling / "open"
+    (telling / "sitecustomize.py").write_text(
+        f"import pathlib\nfrom tests.service.display.open_files import tell\ntell(pathlib.Path({str(told)!r}))\n"
+    )
+    server = own(TMPDIR=str(temporary), PYTHONPATH=f"{telling}{os.pathsep}{ROOT}")
     data = (samples / "group.jpg").read_bytes() + os.urandom(3_000_000)
     boundary = b'--x\r\nContent-Disposition: form-data; name="file"; filename="anna.jpg"\r\n\r\n'
     form = boundary + data + b"\r\n--x--\r\n"
@@ -171,8 +196,31 @@ def test_no_byte_of_a_picture_reaches_a_disk_where_it_is_answered_at_once(
     assert files
     assert [path for path in files if marker in path.read_bytes()] == []
     # Nor does a process hold it in a file that has no name.
-    held = [str(link.readlink()) for link in Path(f"/proc/{server.process.pid}/fd").iterdir()]
-    assert [link for link in held if "(deleted)" in link] == []
+    pids = [server.process.pid, *children(server)]
+    assert len(pids) == 2
+    for pid in pids:
+        held = opened_now(told / str(pid))
+        assert any(link.startswith("pipe:") for link in held)
+        assert [link for link in held if "(deleted)" in link] == []
+
+
+def opened_now(told: Path) -> list[str]:
+    """What a process has open now, as it says itself: nobody but root may look from outside."""
+    told.unlink()
+    awaited(told.exists)
+    return told.read_text().split("\n")
+
+
+@pytest.mark.skipif(
+    not CORE.exists() or CORE.read_text().startswith(("|", "/")), reason="dumps do not go into the folder of a process"
+)
+def test_a_server_that_crashes_leaves_no_dump_of_what_it_was_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    folder = tmp_path / "crash"
+    folder.mkdir()
+    leaves_no_dump(folder, None, ["onlooker.cli.main", "serve", "--port", "0"], something_is_said)
 
 
 def test_a_picture_is_gone_from_the_folder_once_answered_and_the_answer_once_deleted(

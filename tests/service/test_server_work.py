@@ -38,7 +38,7 @@ def test_a_request_sent_again_after_the_server_was_killed_is_the_same_job(own: C
 def test_a_picture_that_kills_its_worker_is_given_up_and_its_neighbours_are_answered(
     own: Callable[..., Server], portrait: bytes, hooked: dict[str, str]
 ) -> None:
-    server = own(**hooked, ONLOOKER_THREADS="2")
+    server = own(**hooked, ONLOOKER_THREADS="2", ONLOOKER_LIMITS_WAIT="60")
     with concurrent.futures.ThreadPoolExecutor(4) as clients:
         killing = clients.submit(call, server, "POST", "/v1/analyze", b"KILL")
         innocent = [clients.submit(call, server, "POST", "/v1/analyze", portrait) for _ in range(3)]
@@ -70,8 +70,20 @@ def test_a_picture_that_hangs_is_given_up(own: Callable[..., Server], portrait: 
     works(server, portrait)
 
 
-def test_a_worker_that_is_killed_while_it_rests_is_replaced(own: Callable[..., Server], portrait: bytes) -> None:
+def test_what_is_answered_at_once_and_as_a_job_is_counted(own: Callable[..., Server], portrait: bytes) -> None:
     server = own()
+    works(server, portrait)
+    for data in (portrait, b"no picture"):
+        answered(server, sent(server, data))
+    counted = awaited(lambda: (text := call(server, "GET", "/metrics")[1].decode()).count("unreadable") and text)
+    assert 'onlooker_pictures_total{outcome="read"} 2.0' in counted
+    assert 'onlooker_pictures_total{outcome="unreadable"} 1.0' in counted
+    assert "onlooker_faces_total 2.0" in counted
+    assert 'onlooker_step_seconds_count{step="detect"} 3.0' in counted
+
+
+def test_a_worker_that_is_killed_while_it_rests_is_replaced(own: Callable[..., Server], portrait: bytes) -> None:
+    server = own(ONLOOKER_LIMITS_WAIT="60")
     os.kill(children(server)[0], signal.SIGKILL)
     works(server, portrait)
     assert "worker lost" in server.log.read_text()
@@ -84,6 +96,7 @@ def test_more_than_can_wait_is_refused_at_once(own: Callable[..., Server], hooke
         outcomes = [one.result() for one in calls]
     statuses = [status for status, _, _ in outcomes]
     assert set(statuses) == {422, 503}
+    awaited(lambda: "onlooker_pictures_held 0.0" in call(server, "GET", "/metrics")[1].decode())
     for status, problem, headers in outcomes:
         if status == 503:
             assert problem["type"] == "urn:onlooker:problem:busy"

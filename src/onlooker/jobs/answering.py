@@ -97,13 +97,18 @@ def answer(store: ObjectStore, key: str, analyze: Analyze, *, keep: timedelta = 
     return "answered"
 
 
-def give_up(store: ObjectStore, key: str, reason: str, *, keep: timedelta = KEEP) -> bool:
-    """Answer a picture by a failure, unless it is answered already, and delete it if it is a job's."""
+def give_up(
+    store: ObjectStore, key: str, reason: str, *, keep: timedelta = KEEP, since: datetime | None = None
+) -> bool:
+    """Answer a picture by a failure, unless it is answered already or came later than ``since``, and delete it if it is
+    a job's."""
     job, now = job_of(key), datetime.now(UTC)
     waiting = store.head(key)
     if waiting is None:
         return False
     ticket = Ticket.of(waiting)
+    if since is not None and ticket.created > since:
+        return False
     record = Stored(
         id=job or key,
         status="failed",

@@ -88,7 +88,7 @@ def _answer(task: Task, line: dict[str, Any]) -> None:
 def _give_up(task: Task, line: dict[str, Any]) -> None:
     store = _store(task.bucket)
     key = _named(store, task, line)
-    told = key is not None and give_up(store, key, GIVEN_UP, keep=_keep())
+    told = key is not None and give_up(store, key, GIVEN_UP, keep=_keep(), since=task.since)
     line["outcome"] = "given up" if told else "passed over"
 
 

@@ -8,6 +8,7 @@ anything but a new object, its test event included.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -23,9 +24,11 @@ class EventError(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One picture to answer: ``job`` of our own queue, or ``key`` in ``bucket`` where S3 says that it has come."""
+    """One picture to answer: ``job`` of our own queue, or ``key`` in ``bucket`` where S3 says that it has come. Of a
+    job, ``since`` when: an idempotency key that is used again, once it is free, makes another of the same id."""
 
     job: str | None = None
+    since: datetime | None = None
     bucket: str | None = None
     key: str | None = None
 
@@ -45,8 +48,8 @@ def _tasks(event: object, depth: int) -> Iterator[Task]:
     match event:
         case _ if depth == 0:
             raise EventError("too many envelopes within each other; send S3's event, or that in one of SNS or SQS")
-        case {"job": str(job)}:
-            yield Task(job=job)
+        case {"job": str(job), **more}:
+            yield Task(job=job, since=_moment(more.get("since")))
         case {"Event": "s3:TestEvent"}:
             pass
         case {"Records": list(records)}:
@@ -71,6 +74,14 @@ def _record(record: object, depth: int) -> Iterator[Task]:
             yield from _tasks(_parsed(body), depth)
         case _:
             raise EventError(f"expected a record of S3, SNS or SQS, got {_glimpse(record)}")
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
 
 
 def _unquoted(key: str) -> str:

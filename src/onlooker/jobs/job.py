@@ -32,7 +32,7 @@ _ID = re.compile(r"[0-9a-f]{32}")
 
 
 class IdempotencyConflict(InputError):
-    """An idempotency key that was used before, for another picture."""
+    """An idempotency key that was used before, for another picture or with other options."""
 
 
 Confidence = Annotated[float, msgspec.Meta(ge=0.5, le=0.99)]
@@ -52,7 +52,7 @@ class JobOptions(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True,
 
 class Ticket(msgspec.Struct, frozen=True):
     """What travels with a picture, as metadata of its object: the name it is reported as, when it came, its options,
-    and a digest of its bytes where a repeated request must be told from a new one."""
+    and a digest of them and its bytes where a repeated request must be told from a new one."""
 
     name: str
     created: datetime
@@ -154,11 +154,16 @@ class Jobs:
         self, data: bytes, name: str, options: JobOptions, *, content_type: str = "", idempotency: str | None = None
     ) -> Job:
         """Take a picture in. With the idempotency key of an earlier request the answer is that one's job. Raises
-        ``IdempotencyConflict`` where that was another picture, ``StorageError`` where it could not be taken."""
-        job, digest = secrets.token_hex(16), None
+        ``IdempotencyConflict`` where that was another picture or had other options, ``StorageError`` where it could not
+        be taken."""
+        job, digest, found = secrets.token_hex(16), None, None
         if idempotency is not None:
             job = hmac.new(self._secret, idempotency.encode(), hashlib.sha256).hexdigest()[:32]
-            digest = hmac.new(self._secret, data, hashlib.sha256).hexdigest()[:32]
+            asked = hmac.new(self._secret, digestmod=hashlib.sha256)
+            if options != JobOptions():  # else it is that of a program of before, which had no options in it
+                asked.update(msgspec.json.encode(options) + b"\0")
+            asked.update(data)
+            digest = asked.hexdigest()[:32]
             found, known = self._look(job)
             if found is None and known is not None:
                 # An answer that has expired and still lies: a worker would take the picture for answered.
@@ -187,14 +192,15 @@ class Jobs:
                 raise _conflict()
             if found is not None and answered:
                 return found
+        taken = found or Job(id=job, status="queued", created=ticket.created)
         try:
-            self._task(job)
+            self._task(taken)
         except StorageError:
             # Nobody will come for it. With an idempotency key the client will, and finds it here.
             if idempotency is None:
                 self.store.delete(picture_key(job))
             raise
-        return Job(id=job, status="queued", created=ticket.created)
+        return taken
 
     def form(self, name: str, options: JobOptions, *, max_bytes: int) -> tuple[str, Form]:
         """A new job's id and the form by which its picture reaches the store; ``start`` is to follow."""
@@ -209,8 +215,9 @@ class Jobs:
         found = self.find(job)
         if found is None:
             raise ObjectMissing(f"no picture has come for the upload {job}; send the form first")
-        if found.status == "queued":
-            self._task(job)
+        # One that came again after it was answered is not looked at: a worker clears it away.
+        if found.status == "queued" or self.store.head(picture_key(job)) is not None:
+            self._task(found)
         return found
 
     def find(self, job: str) -> Job | None:
@@ -225,9 +232,9 @@ class Jobs:
             self.store.delete(answer_key(picture_key(job)), kept_key(job))
         return there
 
-    def _task(self, job: str) -> None:
+    def _task(self, job: Job) -> None:
         if self._send:
-            self.queue.send(msgspec.json.encode({"job": job}).decode())
+            self.queue.send(msgspec.json.encode({"job": job.id, "since": job.created}).decode())
 
     def _look(self, job: str) -> tuple[Job | None, str | None]:
         """What became of a job, as ``find`` tells it, and the digest of its picture, if it has one. Of an answer that
@@ -256,7 +263,9 @@ class Jobs:
 
 
 def _conflict() -> IdempotencyConflict:
-    return IdempotencyConflict("this Idempotency-Key was used for another picture; take a new key")
+    return IdempotencyConflict(
+        "this Idempotency-Key was used for another picture, or with other options; take a new key"
+    )
 
 
 def expire(store: ObjectStore, now: datetime, *, keep: timedelta = KEEP) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from onlooker.core.errors import ConfigError
 
@@ -101,13 +101,21 @@ def open_store(url: str) -> ObjectStore:
 
     A folder is made where it is missing; a bucket is not looked at before it is used.
     """
-    parts = urlsplit(url)
-    if parts.scheme == "file" and parts.path.startswith("/") and not parts.netloc:
+    parts = store_parts(url)
+    if parts.scheme == "file":
         from onlooker.jobs.folder import FolderStore
 
         return FolderStore(unquote(parts.path))
-    if parts.scheme == "s3" and parts.netloc:
-        from onlooker.jobs.s3 import S3Store
+    from onlooker.jobs.s3 import S3Store
 
-        return S3Store(parts.netloc, parts.path.strip("/"))
+    return S3Store(parts.netloc, parts.path.strip("/"))
+
+
+def store_parts(url: str) -> SplitResult:
+    """The parts of a store's address; nothing is opened or made. Raises ``ConfigError`` for another address."""
+    parts = urlsplit(url)
+    if parts.scheme == "file" and parts.path.startswith("/") and not parts.netloc:
+        return parts
+    if parts.scheme == "s3" and parts.netloc:
+        return parts
     raise ConfigError(f"{url}: a store is file:///folder (three slashes) or s3://bucket/prefix")

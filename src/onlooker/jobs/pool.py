@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import json
 import logging
+import math
 import os
 import struct
 import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -44,14 +45,24 @@ class Answer:
     timings: dict[str, float]
 
 
+class Tally(Protocol):
+    """Counts a picture that was looked at: its faces, the seconds of each step, and whether it could not be read."""
+
+    def __call__(self, faces: int, timings: Mapping[str, float], *, error: bool) -> None:
+        """Count it."""
+        ...
+
+
 @dataclass(slots=True, eq=False)
 class _Wanted:
-    """A picture that waits for its answer."""
+    """A picture that waits for its answer: since when (on the loop's clock), and for how long until it was begun."""
 
     data: bytes
     name: str
     confidence: float | None
     answer: "asyncio.Future[Answer]"
+    since: float
+    waited: float = 0.0
     alone: bool = False
 
 
@@ -67,9 +78,12 @@ class Pool:
     """``processes`` worker processes of ``task.threads`` threads each.
 
     A picture is refused at once with ``Busy`` where it would wait for a thread for longer than ``wait`` seconds, by how
-    long pictures took lately, or where ``backlog`` of them wait already. ``command`` runs a worker process, which is
-    given its ``Task`` as a last argument.
+    long pictures took lately, or where ``backlog`` of them wait already; and then where it has waited for so long all
+    the same. ``command`` runs a worker process, which is given its ``Task`` as a last argument. ``tally`` is told of
+    every picture that came to a process as a task of the queue.
     """
+
+    tally: Tally | None = None
 
     def __init__(
         self,
@@ -131,16 +145,30 @@ class Pool:
             await asyncio.gather(*late, return_exceptions=True)
 
     async def analyze(self, data: bytes, name: str, confidence: float | None = None) -> Answer:
-        """One picture's answer, with intervals of that ``confidence``. Raises ``Busy`` at once where too many wait,
-        ``WorkerLost`` where it stops its worker."""
+        """One picture's answer, with intervals of that ``confidence``. Raises ``Busy`` where too many wait or it has
+        waited too long, ``WorkerLost`` where it stops its worker. Cancelled, it gives up its place among those that
+        wait."""
         slots = max(1, self.processes * self.task.threads)
         before = self.held - slots + 1  # that have to be done before this one can begin
-        if self._end.is_set() or before > self.backlog or before / slots * self._seconds > self.wait:
-            raise Busy(max(1, round(before / slots * self._seconds)))
-        wanted = _Wanted(data, name, confidence, asyncio.get_running_loop().create_future())
+        expected = before / slots * self._seconds
+        if self._end.is_set() or before > self.backlog or expected > self.wait:
+            raise Busy(max(1, math.ceil(expected)))
+        loop = asyncio.get_running_loop()
+        wanted = _Wanted(data, name, confidence, loop.create_future(), loop.time())
         self._waiting.append(wanted)
         self._feed()
-        return await wanted.answer
+        late = loop.call_later(self.wait, self._late, wanted)
+        try:
+            return await wanted.answer
+        finally:
+            late.cancel()
+            if wanted in self._waiting:
+                self._waiting.remove(wanted)
+
+    def _late(self, wanted: _Wanted) -> None:
+        """Refuse a picture that still waits for its turn; one that was begun before, and comes again, has had it."""
+        if wanted in self._waiting and not wanted.alone and not wanted.answer.done():
+            wanted.answer.set_exception(Busy(max(1, math.ceil(self.wait))))
 
     def _feed(self) -> None:
         """Hand waiting pictures to processes with a free thread; a picture under suspicion gets one for itself."""
@@ -157,6 +185,7 @@ class Pool:
             self._waiting.popleft()
             self._number += 1
             process.given[self._number] = wanted
+            wanted.waited = asyncio.get_running_loop().time() - wanted.since
             line = {"id": self._number, "name": wanted.name, "alone": wanted.alone, "confidence": wanted.confidence}
             assert process.running.stdin is not None
             process.running.stdin.write(frame(line, wanted.data))
@@ -231,6 +260,9 @@ class Pool:
             if self._started and not self._started.done():
                 self._started.set_exception(kind(line["error"]))
             log.error("a worker cannot start: %s", line["error"])
+        elif "task" in line:
+            if self.tally:
+                self.tally(line["faces"], line["timings"], error=line["unreadable"])
         else:
             wanted = process.given.pop(line["id"])
             if wanted.answer.done():
@@ -240,4 +272,5 @@ class Pool:
                 return
             spent = sum(seconds for step, seconds in line["timings"].items() if step != "queue")
             self._seconds += 0.05 * (spent - self._seconds)
-            wanted.answer.set_result(Answer(line["analysis"], line["timings"]))
+            timings = {**line["timings"], "queue": wanted.waited + line["timings"]["queue"]}
+            wanted.answer.set_result(Answer(line["analysis"], timings))

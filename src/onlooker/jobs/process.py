@@ -5,6 +5,7 @@ many bytes more as its ``size`` says. What comes in are pictures to answer at on
 queue, if it was given one. It ends when its standard input does, so that none is left behind by a parent that died.
 """
 
+import contextlib
 import ctypes
 import gc
 import json
@@ -21,6 +22,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from onlooker.core.dumps import forbid_dumps
 from onlooker.core.errors import OnlookerError
 
 log = logging.getLogger(__name__)
@@ -84,6 +86,15 @@ class _Answers:
         self._since: dict[int, float] = {}
         self._patience = task.patience
 
+    def task(self, data: bytes, name: str, confidence: float | None) -> Any:
+        """The analysis of a picture that came as a task of the queue. The parent is told that there was one, to count
+        it."""
+        analysis = self.analyzer.analyze(data, name, confidence)
+        told = {"faces": len(analysis.faces), "unreadable": analysis.error is not None, "timings": analysis.timings}
+        with contextlib.suppress(OSError):  # a parent that is gone does not keep the task from being answered
+            self.say({"task": True, **told})
+        return analysis
+
     def say(self, line: dict[str, Any]) -> None:
         with self._lock:
             self._out.write(frame(line))
@@ -118,6 +129,7 @@ class _Answers:
 
 def main() -> None:
     """Run a worker process; its ``Task`` is the only argument, as JSON."""
+    forbid_dumps()
     task = msgspec.json.decode(sys.argv[1], type=Task)
     logging.basicConfig(level=task.log_level, stream=sys.stderr, format="%(message)s")
     # A terminal and a service manager send these to all of a server's processes; the parent says when to end.
@@ -170,7 +182,7 @@ def _queue_worker(task: Task, answers: _Answers, stop: threading.Event) -> Any:
     return Worker(
         open_store(task.store),
         open_queue(task.queue),
-        answers.analyzer.analyze,
+        answers.task,
         gate=answers.gate,
         stop=stop,
         threads=task.threads,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from onlooker.core.errors import ConfigError
 
@@ -64,13 +64,21 @@ def open_queue(url: str) -> Queue:
     ``sqs://name`` is a queue of the account and region that the environment names; ``sqs://host/account/name`` is
     the queue of that URL. A SQLite file is made where it is missing; an SQS queue must be there.
     """
-    parts = urlsplit(url)
-    if parts.scheme == "sqlite" and parts.path.startswith("/") and not parts.netloc and parts.path != "/":
+    parts = queue_parts(url)
+    if parts.scheme == "sqlite":
         from onlooker.jobs.sqlite import SqliteQueue
 
         return SqliteQueue(unquote(parts.path))
-    if parts.scheme == "sqs" and parts.netloc:
-        from onlooker.jobs.sqs import SqsQueue
+    from onlooker.jobs.sqs import SqsQueue
 
-        return SqsQueue(parts.netloc + parts.path)
+    return SqsQueue(parts.netloc + parts.path)
+
+
+def queue_parts(url: str) -> SplitResult:
+    """The parts of a queue's address; nothing is opened or made. Raises ``ConfigError`` for another address."""
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite" and parts.path.startswith("/") and not parts.netloc and parts.path != "/":
+        return parts
+    if parts.scheme == "sqs" and parts.netloc:
+        return parts
     raise ConfigError(f"{url}: a queue is sqlite:///file (three slashes) or sqs://name")

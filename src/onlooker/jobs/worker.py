@@ -154,7 +154,8 @@ class Worker:
             return  # no task, so nobody waits for it
         for task in tasks:
             if (key := key_in(self.store, task)) is not None:
-                given_up = give_up(self.store, key, lost_reason(self.queue.max_receives), keep=self._keep)
+                reason = lost_reason(self.queue.max_receives)
+                given_up = give_up(self.store, key, reason, keep=self._keep, since=task.since)
                 log.error(json.dumps({"event": "dead", "job": shown(key), "told": given_up}))
 
     def _work(self) -> None:
@@ -205,15 +206,24 @@ class Worker:
     def _sweep(self) -> None:
         every, expired = max(self._lease / 6, 20 * self.store.poll), 0.0
         while not self._over.wait(every):
-            try:
+            with _tidying():
                 self.bury()
+            with _tidying():
                 if time.monotonic() - expired > EXPIRE_EVERY:
                     expired = time.monotonic()
                     expire(self.store, datetime.now(UTC), keep=self._keep)
-            except StorageError as error:
-                log.error("%s", without_ids(str(error)))
-            except Exception:
-                _log_fault("a fault in tidying up")
+
+
+@contextlib.contextmanager
+def _tidying() -> Iterator[None]:
+    """Log what goes wrong, so that what comes after it has its turn: where the dead letters cannot be reached, pictures
+    and answers still go at their time."""
+    try:
+        yield
+    except StorageError as error:
+        log.error("%s", without_ids(str(error)))
+    except Exception:
+        _log_fault("a fault in tidying up")
 
 
 def _log_fault(what: str) -> None:

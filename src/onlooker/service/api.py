@@ -15,10 +15,11 @@ from starlette.routing import Route
 
 from onlooker.core.errors import StorageError
 from onlooker.jobs.folder import ROUTE, FolderStore
-from onlooker.jobs.job import FORM_SECONDS, Confidence, Job, JobOptions, is_job, kept_key, to_json
+from onlooker.jobs.job import FORM_SECONDS, Confidence, Job, JobOptions, answer_key, is_job, kept_key, to_json
 from onlooker.jobs.pool import Answer
 from onlooker.service.bodies import NO_JSON, OVERHEAD, Upload, clean_name, form_of
 from onlooker.service.problems import Problem
+from onlooker.service.readers import while_there
 from onlooker.service.site import Site
 
 HEARTBEAT = 15.0
@@ -61,12 +62,12 @@ class Api:
 
     async def analyze(self, request: Request) -> Response:
         """Pictures answered at once: one by its analysis, several by a list, in order."""
-        client = self.site.admit(request, 1)
+        client = self.site.admit(request)
         async with self.site.bodies.reading(request, self.limits.max_bytes + OVERHEAD) as body:
             confidence = _confidence(request)  # refused before its body is read, a client would still be sending
             pictures = await self.site.bodies.pictures(request, body, self.limits.max_pictures)
-            self.site.charge(client, len(pictures) - 1)
-            answers = await self.read(pictures, confidence)
+            self.site.charge(client, len(pictures))
+            answers = await self.read(request, pictures, confidence)
         faces = sum(len(answer.analysis["faces"]) for answer in answers)
         request.state.faces = faces
         headers = {"Server-Timing": _server_timing(answers)}
@@ -77,12 +78,14 @@ class Api:
             raise Problem("unreadable-picture", analysis["error"])
         return JSONResponse(analysis, headers=headers)
 
-    async def read(self, pictures: list[Upload], confidence: float | None = None) -> list[Answer]:
-        """The answer to each picture, in order, with intervals of that ``confidence``."""
+    async def read(self, request: Request, pictures: list[Upload], confidence: float | None = None) -> list[Answer]:
+        """The answer to each picture of a request, in order, with intervals of that ``confidence``. Raises
+        ``ClientDisconnect`` where nobody waits for them any more."""
         answers = []
         for picture in pictures:
             self.check_size(len(picture.data))
-            answer = await self.site.reader.analyze(picture.data, picture.name, confidence)
+            reading = self.site.reader.analyze(picture.data, picture.name, confidence)
+            answer = await while_there(request, reading)
             faces, error = len(answer.analysis["faces"]), answer.analysis["error"]
             self.site.metrics.picture(faces, answer.timings, error=error is not None)
             answers.append(answer)
@@ -190,6 +193,8 @@ class Api:
                 key, metadata = store.verify_form(fields, len(data))
             except StorageError as error:
                 raise Problem("forbidden", str(error)) from None
+            if await asyncio.to_thread(store.head, answer_key(key)) is not None:
+                raise Problem("forbidden", "the picture of this form came before and was answered; ask for a new form")
             await asyncio.to_thread(store.put, key, data, content_type=kind, metadata=metadata)
         return Response(status_code=204)
 

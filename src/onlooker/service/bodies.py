@@ -15,15 +15,13 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from onlooker.service.problems import Problem
+from onlooker.settings import OVERHEAD as OVERHEAD
 
 IDLE_SECONDS = 20.0
 """How long a client may send nothing in the middle of a body."""
 
 BODY_SECONDS = 600.0
 """How long a body may take in all: whoever sends a byte now and then would hold its room for ever."""
-
-OVERHEAD = 100_000
-"""Bytes that a form's fields and boundaries may add to a picture."""
 
 RAW_TYPES = ("image/", "application/octet-stream", "application/x-www-form-urlencoded")
 """Bodies taken as a picture's bytes; the last is what curl calls --data-binary unless it is told otherwise."""
@@ -59,20 +57,41 @@ class Bodies:
     @asynccontextmanager
     async def reading(self, request: Request, limit: int) -> AsyncIterator[bytes]:
         """A request's body, of at most ``limit`` bytes, its room held until the block is left. Raises ``Problem``."""
-        announced = _announced(request.headers)
-        if announced > limit:
-            # One that waits to be told to go on is answered at once.
-            if "100-continue" not in request.headers.get("expect", "").lower():
-                await _drain(request.stream(), limit)
-            raise _too_large(limit)
-        with self.holding(announced or limit):
-            yield await _read(request, limit)
+        refusal = self._refusal(0, _announced(request.headers), limit)
+        if refusal and "100-continue" in request.headers.get("expect", "").lower():
+            raise refusal  # before anything of it is sent
+        # Room is taken for what has come, not for what may: who announces much and sends nothing keeps nobody out.
+        stream, parts, size = request.stream(), list[bytes](), 0
+        until = time.monotonic() + BODY_SECONDS
+        try:
+            while refusal is None and (part := await _next(stream, until)) is not None:
+                refusal = self._refusal(size, len(part), limit)
+                if refusal is None:
+                    self._room -= len(part)
+                    size += len(part)
+                    parts.append(part)
+            if refusal is None:
+                body = b"".join(parts)
+                parts.clear()
+                yield body
+                return
+        finally:
+            parts.clear()
+            self._room += size
+        await _drain(stream, limit)
+        raise refusal
+
+    def _refusal(self, size: int, more: int, limit: int) -> Problem | None:
+        """Why ``more`` bytes are not taken in after ``size``, if they are not."""
+        if size + more > limit:
+            return _too_large(limit)
+        return _no_room() if more > self._room else None
 
     @contextmanager
     def holding(self, size: int) -> Iterator[None]:
         """Room for ``size`` bytes until the block is left. Raises ``Problem`` where there is none."""
         if size > self._room:
-            raise Problem("busy", "too many bytes are on their way here; try again in a second", headers=_LATER)
+            raise _no_room()
         self._room -= size
         try:
             yield
@@ -81,7 +100,7 @@ class Bodies:
 
     async def pictures(self, request: Request, body: bytes, most: int) -> list[Upload]:
         """The pictures in a body: its bytes, the files of a form, or JSON with base64. Raises ``Problem``."""
-        kind = request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip().lower()
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower() or "application/octet-stream"
         if kind == "multipart/form-data":
             async with form_of(request.headers, body) as form:
                 files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
@@ -154,26 +173,15 @@ def _announced(headers: Headers) -> int:
     return int(text) if re.fullmatch("[0-9]{1,18}", text) else 0
 
 
-async def _read(request: Request, limit: int) -> bytes:
-    parts: list[bytes] = []
-    size, until = 0, time.monotonic() + BODY_SECONDS
-    stream = request.stream()
-    while True:
-        patience = max(0.0, min(IDLE_SECONDS, until - time.monotonic()))
-        try:
-            part = await asyncio.wait_for(anext(stream), patience)
-        except StopAsyncIteration:
-            return b"".join(parts)
-        except TimeoutError:
-            raise Problem(
-                "timeout", f"no more came for {patience:.0f} s; send the request again", headers=_CLOSE
-            ) from None
-        size += len(part)
-        if size > limit:
-            parts.clear()
-            await _drain(stream, limit)
-            raise _too_large(limit)
-        parts.append(part)
+async def _next(stream: AsyncIterator[bytes], until: float) -> bytes | None:
+    """The next part of a body, or None at its end. Raises ``Problem`` where it does not come."""
+    patience = max(0.0, min(IDLE_SECONDS, until - time.monotonic()))
+    try:
+        return await asyncio.wait_for(anext(stream), patience)
+    except StopAsyncIteration:
+        return None
+    except TimeoutError:
+        raise Problem("timeout", f"no more came for {patience:.0f} s; send the request again", headers=_CLOSE) from None
 
 
 async def _drain(stream: AsyncIterator[bytes], limit: int) -> None:
@@ -187,6 +195,10 @@ async def _drain(stream: AsyncIterator[bytes], limit: int) -> None:
                     return
     except (TimeoutError, ClientDisconnect):
         return
+
+
+def _no_room() -> Problem:
+    return Problem("busy", "too many bytes are on their way here; try again in a second", headers=_LATER)
 
 
 def _too_large(limit: int) -> Problem:

@@ -1,10 +1,14 @@
-"""The plain pages: the model's card for people, and the answer for a browser without scripts."""
+"""The plain pages: the model's card for people, and the answer, or the refusal, for a browser without scripts."""
 
+import math
+import re
 from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from onlooker.core.demographics import whole_years
 from onlooker.models.cards import ModelCard
+from onlooker.service.problems import Problem
 
 _MEASURES = (
     ("mae", "age error", "{:.2f} years"),
@@ -30,6 +34,38 @@ def document(title: str, body: str) -> str:
     )
 
 
+_BEGIN = '<p><a href="/">To the start</a></p>'
+
+_TO_PEOPLE = {
+    "not-found": ("There is nothing here", "The address may be mistyped, or what was here is gone."),
+    "method-not-allowed": (
+        "There is nothing to see here",
+        "An answer is shown once, to whoever sent the picture; send it again from the start.",
+    ),
+    "unauthorized": (
+        "The page was open for too long",
+        "Open the start again, with cookies allowed, then send the picture once more.",
+    ),
+}
+"""Title and sentence of a refusal, by its kind, where those for programs would not help a person. A key that a browser
+itself asks for (Basic) is one that a person can give."""
+
+
+def refusal(problem: Problem) -> str:
+    """A page that says why something was refused, and leads back to the start."""
+    detail = problem.detail[:1].upper() + problem.detail[1:] + ("" if problem.detail.endswith((".", "!", "?")) else ".")
+    title, sentence = _TO_PEOPLE.get(problem.kind, (problem.title, detail))
+    if problem.headers.get("WWW-Authenticate", "").startswith("Basic "):
+        title, sentence = problem.title, detail
+    return document(title, f"<p>{_text(sentence)}</p>{_BEGIN}")
+
+
+def answers(analyses: list[Mapping[str, Any]]) -> str:
+    """The page that answers a form of pictures."""
+    kept = "<p>Neither the picture nor this answer is kept on the server.</p>"
+    return document("Answer", "".join(map(answer, analyses)) + kept + _BEGIN)
+
+
 def answer(analysis: Mapping[str, Any]) -> str:
     """One picture's answer as a table."""
     head = f"<h2>{escape(analysis['source'])}</h2>"
@@ -38,11 +74,20 @@ def answer(analysis: Mapping[str, Any]) -> str:
     if not analysis["faces"]:
         return head + "<p>No face was found.</p>"
     rows = "".join(
-        f"<tr><td>{number}<td>{face['age']:.0f}<td>{face['age_low']:.0f} to {face['age_high']:.0f}"
-        f"<td>{face['gender'] or 'undetermined'}<td>{escape(', '.join(face['doubts']))}"
+        f"<tr><td>{number}<td>{whole_years(face['age'])}"
+        f"<td>{whole_years(face['age_low'])} to {whole_years(face['age_high'])}"
+        f"<td>{_gender(face)}<td>{escape(', '.join(face['doubts']))}"
         for number, face in enumerate(analysis["faces"], start=1)
     )
     return head + f"<table><tr><th>Face<th>Age<th>Interval<th>Gender<th>Doubts</tr>{rows}</table>"
+
+
+def _gender(face: Mapping[str, Any]) -> str:
+    """The label with its probability, as ``words.js`` says it."""
+    if face["gender"] is None:
+        return "undetermined"
+    p = face["p_female"] if face["gender"] == "female" else 1 - face["p_female"]
+    return f"{face['gender']}, {math.floor(100 * min(p, 0.99) + 0.5)} %"
 
 
 def model(card: ModelCard) -> str:
@@ -57,12 +102,12 @@ def model(card: ModelCard) -> str:
         "File": f"{card.file}, {card.bytes / 1e6:.1f} MB",
         "SHA-256": card.sha256,
     }
-    told = "".join(f"<tr><th scope=row>{name}<td>{escape(text)}" for name, text in facts.items() if text)
+    told = "".join(f"<tr><th scope=row>{name}<td>{_text(text)}" for name, text in facts.items() if text)
     return (
-        f'<p class="lead">{escape(card.notes)} Do not use it to verify anyone\'s age.</p>'
+        f'<p class="lead">{_text(card.notes)} Do not use it to verify anyone\'s age.</p>'
         f"<h2>How wrong is it</h2>{_scores(card.scores)}"
         "<p>In brackets: 95 % bootstrap intervals. A face that was not found counts nowhere but in its own row.</p>"
-        f"<h2>The model</h2><table>{told}</table>"
+        f'<h2>The model</h2><table class="facts">{told}</table>'
     )
 
 
@@ -85,3 +130,8 @@ def _value(value: Any, form: str) -> str:
         return "-"
     low, high = (form.format(value[end]).split(" ")[0] for end in ("low", "high"))
     return f"<strong>{form.format(value['value'])}</strong> <small>({low} to {high})</small>"
+
+
+def _text(text: str) -> str:
+    """Text with `code` marked."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))

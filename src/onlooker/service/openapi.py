@@ -136,7 +136,7 @@ def _new_job(max_bytes: int) -> Operation:
     again = {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "a request sent again with the same key and picture is answered with the same job",
+        "description": "a request sent again with the same key, picture and options is answered with the same job",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
     }
     body = _picture_body(several=False)

@@ -64,6 +64,7 @@ class Pages:
         return [
             Route("/", self.page, methods=["GET"]),
             Route("/page", self.plain, methods=["POST"]),
+            Route("/page", self.leave, methods=["DELETE"]),
             Route("/model", self.model_page, methods=["GET"]),
             Route("/samples/{name}", self.sample, methods=["GET"]),
             Route("/favicon.ico", self.icon, methods=["GET"]),
@@ -78,12 +79,32 @@ class Pages:
 
     async def plain(self, request: Request) -> Response:
         """The page for a browser without scripts: the form comes, the answer is a table."""
-        client = self.site.admit(request, 1)
+        client = self.site.admit(request)
         async with self.site.bodies.reading(request, self.site.settings.limits.max_bytes + OVERHEAD) as body:
             pictures = await self.site.bodies.pictures(request, body, self.site.settings.limits.max_pictures)
-            self.site.charge(client, len(pictures) - 1)
-            answers = await self.api.read(pictures)
-        return HTMLResponse(documents.document("Answer", "".join(documents.answer(one.analysis) for one in answers)))
+            self.site.charge(client, len(pictures))
+            answers = await self.api.read(request, pictures)
+        return HTMLResponse(documents.answers([one.analysis for one in answers]))
+
+    async def leave(self, request: Request) -> Response:
+        """The page was left: what it sent, and what became of it, goes. All ids come at once, a line each, since a
+        browser sees a single small request through when a page, or the browser itself, is closed."""
+        self.site.admit(request)
+        async with self.site.bodies.reading(request, OVERHEAD) as body:
+            jobs = body.decode("ascii", "replace").split()
+        await asyncio.to_thread(self._delete, jobs)
+        return Response(status_code=204)
+
+    def _delete(self, jobs: list[str]) -> None:
+        """Delete jobs; one that cannot be deleted keeps none of the others."""
+        failed: OnlookerError | None = None
+        for job in jobs:
+            try:
+                self.site.jobs.delete(job)
+            except OnlookerError as error:
+                failed = error
+        if failed is not None:
+            raise failed
 
     async def model_page(self, _: Request) -> Response:
         """The model's card, for people."""
@@ -138,6 +159,7 @@ class Pages:
         values = {name: escape(str(value)) for name, value in shown.items()}
         values["keep_hours"] = f"{settings.serve.keep_hours:g}"
         values["max_mb"] = f"{settings.limits.max_bytes / 1e6:.0f}"
+        values["icons"] = symbols((HERE / "static" / "icons.svg").read_text("utf-8"))
         return {**values, "settings": json.dumps(shown).replace("<", "\\u003c")}
 
 
@@ -179,6 +201,12 @@ def samples_folder() -> Path:
 def fill(template: str, values: Mapping[str, str]) -> str:
     """A template with each ``{{name}}`` replaced; a name that has no value raises ``KeyError``."""
     return re.sub(r"\{\{\s*(\w+)\s*\}\}", lambda found: values[found[1]], template)
+
+
+def symbols(drawings: str) -> str:
+    """The symbols of an SVG file, to stand in a page and be used there as ``icon-`` and their name: drawings that are
+    asked for one by one are missing just when the server is away."""
+    return re.sub(r"</?svg[^>]*>", "", drawings).replace('<symbol id="', '<symbol id="icon-').strip()
 
 
 async def _works(call: Any, *arguments: Any) -> bool | str:

@@ -2,14 +2,39 @@
 
 import asyncio
 import time
-from typing import Protocol
+from collections.abc import Coroutine
+from typing import Any, Protocol, TypeVar
+
+from starlette.requests import ClientDisconnect, Request
 
 from onlooker.core.errors import StorageError
-from onlooker.jobs.job import JobOptions, Jobs
+from onlooker.jobs.job import Job, JobOptions, Jobs
 from onlooker.jobs.pool import Answer, Busy, WorkerLost
 
 PATIENCE = 30.0
 """Seconds that an answer through the queue is waited for."""
+
+T = TypeVar("T")
+
+
+async def while_there(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """What the work gives, for a request whose body was read. Where its client goes meanwhile the work is given up,
+    and ``ClientDisconnect`` is raised: nobody would see the answer, and others wait."""
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise ClientDisconnect
+    finally:
+        for each in (working, leaving):
+            each.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 class Reader(Protocol):
@@ -44,9 +69,10 @@ class ThroughQueue:
         if self.held >= self._backlog:
             raise Busy(1)
         self.held += 1
-        job = None
+        options = JobOptions(confidence=confidence)
+        taking = asyncio.ensure_future(asyncio.to_thread(self._jobs.submit, data, name, options))
         try:
-            job = await asyncio.to_thread(self._jobs.submit, data, name, JobOptions(confidence=confidence))
+            job = await asyncio.shield(taking)  # once begun it ends, and whoever has gone meanwhile must know its id
             until = time.monotonic() + PATIENCE
             while time.monotonic() < until:
                 await asyncio.sleep(self._jobs.store.poll)
@@ -60,5 +86,10 @@ class ThroughQueue:
             raise Busy(30)
         finally:
             self.held -= 1
-            if job is not None:
-                await asyncio.to_thread(self._jobs.delete, job.id)
+            await self._forget(taking)
+
+    async def _forget(self, taking: "asyncio.Future[Job]") -> None:
+        """Delete the job, if it was taken in."""
+        await asyncio.wait({taking})
+        if taking.exception() is None:
+            await asyncio.to_thread(self._jobs.delete, taking.result().id)

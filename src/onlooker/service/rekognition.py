@@ -20,6 +20,7 @@ from onlooker.core.errors import InputError
 from onlooker.service.buckets import TooLarge, read_object
 from onlooker.service.pages import model_card
 from onlooker.service.problems import Problem
+from onlooker.service.readers import while_there
 from onlooker.service.sigv4 import SignatureRefused, signer
 from onlooker.service.site import Site
 from onlooker.service.watch import problem_of
@@ -59,6 +60,7 @@ LANDMARKS = ("eyeLeft", "eyeRight", "nose", "mouthLeft", "mouthRight")
 _TARGET = "RekognitionService."
 _FORMATS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 _TOO_MANY_PIXELS = ("megapixels", "decompression bomb")
+_NO_FORMAT = "not a picture in a known format"
 
 _OF_PROBLEM = {
     "busy": "ProvisionedThroughputExceededException",
@@ -95,9 +97,12 @@ class _Refused(Exception):
         self.kind, self.message, self.headers = kind, message, dict(headers or {})
 
     @classmethod
-    def of(cls, problem: Problem) -> "_Refused":
-        kind = _OF_PROBLEM.get(problem.kind, "InternalServerError")
-        return cls(kind, problem.detail, headers=problem.headers)
+    def of(cls, problem: Problem, most: int) -> "_Refused":
+        """A problem in its own sentence, but for a body that is too large: what counts is its picture's ``most``."""
+        kind, detail = _OF_PROBLEM.get(problem.kind, "InternalServerError"), problem.detail
+        if problem.kind == "too-large":
+            detail = f"a picture in a request has at most {most} bytes, and this one has more; make it smaller first"
+        return cls(kind, detail, headers=problem.headers)
 
     @property
     def status(self) -> int:
@@ -109,6 +114,7 @@ class Rekognition:
 
     def __init__(self, site: Site) -> None:
         self.site = site
+        self._most = min(MAX_BYTES, site.settings.limits.max_bytes)
         card = model_card(site)
         self._about = {"X-Onlooker-Model": card.name}
         if card.calibration:
@@ -127,7 +133,7 @@ class Rekognition:
         except _Refused as error:
             refused = error
         except Exception as error:
-            refused = _Refused.of(problem_of(error, request_id))
+            refused = _Refused.of(problem_of(error, request_id), self._most)
         content = {"__type": refused.kind, "Message": refused.message}
         return _answer(content, refused.status, request_id, refused.headers)
 
@@ -139,14 +145,13 @@ class Rekognition:
         data = await self._data(ask.image)
         if not data.startswith(_FORMATS):
             raise _Refused("InvalidImageFormatException", "the picture is neither a PNG nor a JPEG; convert it first")
-        answer = await self.site.reader.analyze(data, "picture")
+        answer = await while_there(request, self.site.reader.analyze(data, "picture"))
         analysis = answer.analysis
         faces, error = analysis["faces"], analysis["error"]
         request.state.faces = len(faces)
         self.site.metrics.picture(len(faces), answer.timings, error=error is not None)
         if error is not None:
-            large = any(words in error for words in _TOO_MANY_PIXELS)
-            raise _Refused("ImageTooLargeException" if large else "InvalidImageFormatException", error)
+            raise _unreadable(error)
         width, height = analysis["width"], analysis["height"]
         if min(width, height) < MIN_SIDE:
             raise _invalid(f"the picture has {width} x {height} pixels; at least {MIN_SIDE} a side are needed")
@@ -168,17 +173,16 @@ class Rekognition:
         """The picture's bytes, from the request or from where it says that they lie."""
         if (image.data is None) == (image.s3_object is None):
             raise _invalid("Image holds either Bytes or S3Object; give one of them")
-        limit = self.site.settings.limits.max_bytes
         if image.data is not None:
             if not image.data:
                 raise _invalid("Image.Bytes is empty; give the bytes of a PNG or JPEG")
-            _check_size(len(image.data), min(MAX_BYTES, limit))
+            _check_size(len(image.data), self._most)
             return image.data
         asked = image.s3_object
         assert asked is not None
         if not asked.bucket or not asked.name:
             raise _invalid("an S3Object has a Bucket and a Name; give both")
-        most = min(MAX_OBJECT, limit)
+        most = min(MAX_OBJECT, self.site.settings.limits.max_bytes)
         try:
             with self.site.bodies.holding(most):
                 return await asyncio.to_thread(
@@ -257,6 +261,14 @@ def _check_size(size: int, most: int) -> None:
         raise _Refused(
             "ImageTooLargeException", f"the picture has {size} bytes; at most {most} are taken, make it smaller first"
         )
+
+
+def _unreadable(error: str) -> _Refused:
+    if any(words in error for words in _TOO_MANY_PIXELS):
+        return _Refused("ImageTooLargeException", error)
+    if error.startswith(_NO_FORMAT):  # it goes on with formats that are not taken here
+        error = "the picture begins as a PNG or JPEG does, and is damaged; export it again"
+    return _Refused("InvalidImageFormatException", error)
 
 
 def _invalid(message: str) -> _Refused:

@@ -281,7 +281,7 @@ PROBLEM_EXAMPLES: dict[str, str] = {
     "forbidden": "the form has expired; ask for a new one",
     "not-found": "no such job: it was never there, was deleted, or has expired",
     "timeout": "no more came for 20 s; send the request again",
-    "idempotency-conflict": "this Idempotency-Key was used for another picture; take a new key",
+    "idempotency-conflict": "this Idempotency-Key was used for another picture, or with other options; take a new key",
     "too-large": "more than 25 MB; make the picture smaller first",
     "unsupported-media-type": "text/plain: send a picture's bytes (image/jpeg ...), a multipart form, or JSON",
     "unreadable-picture": "not a picture in a known format (JPEG, PNG, WebP, TIFF, BMP, GIF, PSD, HEIC, AVIF)",

@@ -1,5 +1,6 @@
 """Who may call, and how often: API keys, the page's own pass, and a rate for each client."""
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -7,19 +8,27 @@ import os
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+from filelock import FileLock
 
 from onlooker.core.errors import ConfigError
 
 PREFIX = "olk_"
 """What every key begins with, so that a leaked one is recognised."""
 
-PASS_SECONDS = 12 * 3600
-"""How long the page may call the API after it was opened."""
+PASS_SECONDS = 36 * 3600
+"""How long the page may call the API after it was opened, or last called it. Longer than any answer lies, so that what
+a page has sent can be deleted from it for as long as it is there."""
+
+RENEW_SECONDS = 3600
+"""Age from which a pass that is shown is exchanged for a new one."""
+
+LOCK_SECONDS = 10
+"""How long one command that changes the keys waits for another."""
 
 
 class Key(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -77,13 +86,15 @@ class KeyFile:
             secret=plain if rekognition else None,
             expires=expires,
         )
-        self._write([*self.keys(), key])
+        with self._alone():
+            self._write([*self.keys(), key])
         return key, plain
 
     def revoke(self, identity: str) -> list[Key]:
         """Take away the keys of a name, or the one of an id; which they were."""
-        gone = [key for key in self.keys() if identity in (key.name, key.id)]
-        self._write([key for key in self.keys() if key not in gone])
+        with self._alone():
+            gone = [key for key in self.keys() if identity in (key.name, key.id)]
+            self._write([key for key in self.keys() if key not in gone])
         return gone
 
     def find(self, plain: str, now: datetime) -> Key | None:
@@ -96,11 +107,27 @@ class KeyFile:
         """The valid key of an id."""
         return next((key for key in self.keys() if key.id == identity and key.valid(now)), None)
 
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else changes the file meanwhile: a change is made to what was read, and would undo another's."""
+        lock = FileLock(f"{self.path}.lock", timeout=LOCK_SECONDS)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                os.close(_create(Path(lock.lock_file)))
+            lock.acquire()
+        except OSError as error:  # filelock's own Timeout is one, without a reason
+            reason = error.strerror or "another command is at it"
+            raise ConfigError(f"{self.path}: the keys cannot be written ({reason})") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
     def _write(self, keys: list[Key]) -> None:
         aside = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            with os.fdopen(_create(aside), "wb") as file:
                 file.write(json.dumps(msgspec.to_builtins(keys), indent=1).encode())
             aside.replace(self.path)
         except OSError as error:
@@ -125,6 +152,10 @@ class Pass:
         until, _, signature = value.partition(".")
         right = hmac.compare_digest(self._sign(until).encode(), signature.encode("utf-8", "replace"))
         return right and int(until) > self._clock()
+
+    def aged(self, value: str) -> bool:
+        """Whether a pass that holds is so old that another should take its place."""
+        return int(value.partition(".")[0]) < self._clock() + PASS_SECONDS - RENEW_SECONDS
 
     def _sign(self, until: str) -> str:
         message = b"page pass " + until.encode("utf-8", "replace")
@@ -152,6 +183,16 @@ class Limiter:
         while len(self._clients) > self._CLIENTS:
             self._clients.popitem(last=False)
         return 0.0 if enough else (min(tokens, self._burst) - left) / self._rate
+
+
+def _create(path: Path) -> int:
+    """A new file that only its owner may read, who is its folder's where this is root: a service that runs as another
+    user is to read what root writes for it."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        folder = path.parent.stat()
+        os.fchown(handle, folder.st_uid, folder.st_gid)
+    return handle
 
 
 def _digest(plain: str) -> str:

@@ -106,6 +106,7 @@ async def _serve(settings: Settings, store: ObjectStore, listening: socket.socke
     pool = Pool(worker_task(settings), settings.serve.workers, backlog=limits.backlog, wait=limits.wait)
     reader: Reader = pool if settings.serve.workers else ThroughQueue(jobs, backlog=limits.backlog)
     site = Site.of(settings, jobs, reader, secret)
+    pool.tally = site.metrics.picture
     server = http_server(create_app(site), settings)
     loop = asyncio.get_running_loop()
     serving = loop.create_task(server.serve(sockets=[listening]))
@@ -125,13 +126,15 @@ async def _serve(settings: Settings, store: ObjectStore, listening: socket.socke
 
 
 def http_server(app: ASGIApp, settings: Settings) -> uvicorn.Server:
-    """The server of an application, as every one of ours is run: it logs nothing itself, and ends in good order."""
+    """The server of an application, as every one of ours is run: it logs no request itself, and ends in good order."""
+    logging.getLogger("uvicorn.error").addFilter(_tells_more)
     return _Server(
         uvicorn.Config(
             app,
             log_config=None,
             access_log=False,
             lifespan="off",
+            ws="none",  # who asks for one is answered as any other request, in our own form and with a line in the log
             server_header=False,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=GRACE,
@@ -139,6 +142,11 @@ def http_server(app: ASGIApp, settings: Settings) -> uvicorn.Server:
             forwarded_allow_ips=settings.serve.proxies or None,
         )
     )
+
+
+def _tells_more(record: logging.LogRecord) -> bool:
+    """Whether a line of uvicorn's says what ours do not: of a web socket that is asked for, it has two of its own."""
+    return not record.getMessage().startswith(("Unsupported upgrade request", "No supported WebSocket library"))
 
 
 class _Server(uvicorn.Server):

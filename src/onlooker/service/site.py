@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import math
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -60,22 +61,31 @@ class Site:
             if key is None:
                 raise Problem("unauthorized", "the key is unknown or has ended; ask for a new one", headers=_ASK)
             client = f"key {key.name}"
-        elif self.settings.keys.required and not self.passes.holds(request.cookies.get(Pass.name, "")):
-            raise Problem("unauthorized", "send a key as `Authorization: Bearer KEY`", headers=_ASK)
+        elif self.settings.keys.required:
+            shown = request.cookies.get(Pass.name, "")
+            if not self.passes.holds(shown):
+                raise Problem("unauthorized", "send a key as `Authorization: Bearer KEY`", headers=_ASK)
+            if self.passes.aged(shown):
+                request.state.renewed_pass = self._cookie(request)
         request.state.client = client
         self.charge(client, pictures)
         return client
 
     def let_in(self, request: Request, answer: Response) -> None:
         """Give whoever opens a page a pass, by which the page may call the API."""
-        secure = request.url.scheme == "https"
+        answer.headers.append("Set-Cookie", self._cookie(request))
+
+    def _cookie(self, request: Request) -> str:
+        """A new pass, as the header that sets it."""
+        secure, made = request.url.scheme == "https", Response()
         value = self.passes.make()
-        answer.set_cookie(Pass.name, value, max_age=PASS_SECONDS, httponly=True, samesite="strict", secure=secure)
+        made.set_cookie(Pass.name, value, max_age=PASS_SECONDS, httponly=True, samesite="strict", secure=secure)
+        return made.headers["Set-Cookie"]
 
     def charge(self, client: str, pictures: int) -> None:
         """Take pictures from a client's rate. Raises ``Problem`` where it has used it up."""
         if pictures and (wait := self.limiter.take(client, pictures)):
-            after = max(1, round(wait))
+            after = max(1, math.ceil(wait))
             detail = f"more than {self.settings.limits.rate:g} pictures a second from here; try again in {after} s"
             raise Problem("too-many-requests", detail, headers={"Retry-After": str(after)})
 

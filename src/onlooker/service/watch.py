@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from secrets import token_hex
 from typing import Any
@@ -11,12 +12,17 @@ from typing import Any
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from onlooker.core.errors import OnlookerError
 from onlooker.jobs.job import without_ids
 from onlooker.service.metrics import Metrics
 from onlooker.service.problems import Problem
+
+Page = Callable[[Problem], str]
+"""A refusal as HTML, for people."""
 
 log = logging.getLogger("onlooker.service")
 
@@ -34,10 +40,10 @@ SAFE_HEADERS = {
 
 
 class Watch:
-    """ASGI middleware; ``policy`` is the Content-Security-Policy of every answer."""
+    """ASGI middleware; ``policy`` is the Content-Security-Policy of every answer, ``page`` what ``refused`` takes."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, policy: str) -> None:
-        self._app, self._metrics, self._policy = app, metrics, policy
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, policy: str, page: Page | None = None) -> None:
+        self._app, self._metrics, self._policy, self._page = app, metrics, policy, page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -59,6 +65,8 @@ class Watch:
                 headers["X-Request-Id"] = request_id
                 headers.setdefault("Content-Security-Policy", self._policy)
                 headers.setdefault("Cache-Control", "no-store")
+                if renewed := state.get("renewed_pass"):
+                    headers.append("Set-Cookie", renewed)
                 for name, value in SAFE_HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
@@ -71,7 +79,7 @@ class Watch:
             problem = problem_of(error, request_id)
             if status:
                 raise  # part of the answer is out already: all that is left is to break off
-            await problem.response(request_id)(scope, receive, sending)
+            await refused(problem, request, self._page)(scope, receive, sending)
         finally:
             self._note(scope, request, status, time.perf_counter() - begun)
 
@@ -95,6 +103,29 @@ class Watch:
         }
         line = json.dumps({name: value for name, value in record.items() if value is not None})
         log.log(logging.INFO if status < 500 else logging.WARNING, line)
+
+
+async def refused_by_itself(request: Request, error: Exception, *, page: Page | None) -> Response:
+    """What the framework refuses by itself, in our own form."""
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        # It knows the methods of the first route of an address only.
+        at = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+        allowed = {method for route in at if isinstance(route, Route) for method in route.methods or ()}
+        error = HTTPException(405, headers={"Allow": ", ".join(sorted(allowed or {"GET", "HEAD"}))})
+    return refused(problem_of(error, request.state.request_id), request, page)
+
+
+def refused(problem: Problem, request: Request, page: Page | None) -> Response:
+    """A refusal as problem+json; as a page, where there are pages, for a browser that shows what it is given."""
+    if page is None or request.url.path.startswith("/v1/") or not _for_people(request.headers.get("accept", "")):
+        return problem.response(request.state.request_id)
+    return HTMLResponse(page(problem), problem.status, headers=problem.headers)
+
+
+def _for_people(accept: str) -> bool:
+    """Whether an Accept header is that of a browser which opens an address: it names HTML, and no JSON."""
+    kinds = {kind.partition(";")[0].strip().lower() for kind in accept.split(",")}
+    return "text/html" in kinds and not any(kind.endswith("json") for kind in kinds)
 
 
 def problem_of(error: Exception, request_id: str) -> Problem:

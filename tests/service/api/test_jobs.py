@@ -180,6 +180,15 @@ async def test_the_same_key_with_another_picture_is_a_conflict(world: World) -> 
     assert (await state(world, first))["status"] == "done"
 
 
+async def test_the_same_key_with_other_options_is_a_conflict(world: World) -> None:
+    headers = {"idempotency-key": "k"}
+    first = await world.client.post("/v1/jobs", content=PIXEL, headers=headers)
+    again = await world.client.post("/v1/jobs", content=PIXEL, headers=headers)
+    assert again.json() == first.json()
+    other = await world.client.post("/v1/jobs?keep=true", content=PIXEL, headers=headers)
+    assert "other options" in problem(other, 409, "idempotency-conflict")
+
+
 async def test_many_at_once_with_one_key_are_one_job(world: World) -> None:
     clients = [client_of(world.app) for _ in range(12)]
     pictures = [PIXEL] * 8 + [b"other"] * 4

@@ -25,6 +25,16 @@ async def test_a_picture_by_a_form(world: World) -> None:
     assert datetime.fromisoformat(upload["expires"]).tzinfo is not None
 
 
+async def test_a_form_whose_picture_was_answered_takes_no_other(world: World) -> None:
+    upload = await form(world)
+    for _ in range(2):  # until it is answered, whoever is not sure that it came may send it again
+        assert (await send_form(world, upload)).status_code == 204
+    assert (await world.client.post("/v1/jobs", json={"upload": upload["id"]})).status_code == 202
+    assert world.work(upload["id"]) == "answered"
+    assert "ask for a new form" in problem(await send_form(world, upload, b"another"), 403, "forbidden")
+    assert [path.parent.name for path in world.files()] == ["out_"]
+
+
 async def test_a_form_that_was_changed_is_refused(world: World) -> None:
     upload = await form(world)
     changes = [{"key": f"in/{NOBODY}"}, {"policy": "e30="}, {"signature": "0" * 64}, {"signature": "ü"}]

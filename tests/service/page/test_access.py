@@ -61,6 +61,73 @@ def test_everything_can_be_done_by_keyboard(page: Page) -> None:
     page.card("gone")
 
 
+def test_the_focus_is_never_lost(page: Page, broken: Path) -> None:
+    where = "const at = document.activeElement; return at.id || at.querySelector?.('h3')?.textContent || at.tagName"
+    page.choose(HOPPER, broken, GROUP)
+    page.card("done", 2)
+    page.card("failed")
+    page.script("document.querySelector('[title=Dismiss]').focus()")
+    page.type(Keys.ENTER)
+    page.wait(lambda: len(page.all(".card")) == 2)
+    assert page.script(where) == "group.jpg"
+    page.script("document.querySelector('summary').focus()")
+    page.type(Keys.ENTER)
+    tab(page, "item")
+    page.script("HTMLAnchorElement.prototype.click = () => {}")  # no download, which is not what is asked here
+    page.type(Keys.ENTER)
+    assert page.driver.switch_to.active_element.text == "Download"
+    for name in ("grace_hopper.jpg", "group.jpg"):
+        page.press("Delete now")
+        page.wait(lambda: page.all("[title=Dismiss]"))
+        assert page.script(where) == name
+        page.script("document.querySelector('[title=Dismiss]').focus()")
+        page.type(Keys.ENTER)
+        page.wait(lambda: not page.all("[title=Dismiss]"))
+    assert page.script(where) == "file"
+
+
+def test_a_card_keeps_the_focus_when_its_buttons_change(page: Page) -> None:
+    page.script(
+        """window.real = window.fetch;
+        window.fetch = (path, options) => path === "/v1/uploads" && !window.go
+          ? new Promise((yes) => (window.let = () => yes(window.real(path, options))))
+          : window.real(path, options);"""
+    )
+    page.choose(HOPPER)
+    page.card("working")
+    page.script("document.querySelector('[title=Cancel]').focus()")
+    page.wait(lambda: page.script("return Boolean(window.let)"))
+    page.script("window.go = true; window.let()")
+    page.card("done")
+    assert page.script("return document.activeElement === document.querySelector('.card')")
+
+
+def test_the_drawings_are_in_the_page_and_need_no_server(page: Page) -> None:
+    page.requests()
+    page.open()
+    page.script("window.real = window.fetch; window.fetch = () => Promise.reject(new TypeError('no network'))")
+    page.choose(HOPPER)
+    page.card("failed")
+    page.press("Take a photo")
+    page.one("dialog .icon")
+    drawn = "return [...document.querySelectorAll('.icon')].filter((icon) => icon.checkVisibility())"
+    sizes = page.script(f"{drawn}.map((icon) => icon.querySelector('use').getBBox().width)")
+    assert len(sizes) >= 8
+    assert min(sizes) > 0
+    assert [url for url in page.requests() if "icons.svg" in url] == []
+    page.type(Keys.ESCAPE)
+    page.wait(lambda: not page.all("dialog"))
+
+
+def test_a_key_that_cannot_be_sent_is_said_to_be_none(page: Page) -> None:
+    page.driver.get(f"{page.url}/docs")
+    page.one("#key").send_keys("olk_\u00e9\u20ac")
+    page.press("Take the sample")
+    page.wait(lambda: page.one("#outcome").text)
+    assert page.one("#outcome").text == "The key holds a space or a letter that no key has. Copy it again."
+    assert [url for url in page.requests() if "/v1/" in url] == []
+
+
 def test_colours_follow_the_system_and_the_choice_is_remembered(page: Page) -> None:
     ground = "return getComputedStyle(document.body).backgroundColor"
     light = page.script(ground)

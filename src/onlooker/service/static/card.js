@@ -2,15 +2,17 @@
 
 import { announce, button, el, icon } from "./dom.js";
 import { annotated, csv, json, save, stem } from "./export.js";
-import { Problem } from "./http.js";
+import { Problem, fetchIn } from "./http.js";
 import { follow, remove } from "./jobs.js";
 import { mark } from "./marks.js";
 import { openShare } from "./share.js";
 import { submit } from "./upload.js";
+import { turned } from "./webp.js";
 import { capital, count, megabytes, refusal, result, settings, until } from "./words.js";
 
 const HELP = "It helps when faces are in view from the front, evenly lit, and at least some 30 pixels high.";
-const COPY = "Your browser cannot show this kind of file. You see the server’s copy, kept until the answer goes.";
+const COPY = "You see the server’s copy, kept until the answer goes.";
+const NO_COPY = "The server’s copy of it did not come.";
 
 let made = 0;
 
@@ -18,6 +20,8 @@ export class PictureCard {
   /** `onChange` hears each change of `state` (waiting, working, done, failed, gone), `onAgain` the wish to run again. */
   constructor(file, { onChange, onAgain }) {
     Object.assign(this, { file, onChange, onAgain, state: "waiting", analysis: null, job: null, shown: null });
+    /** Ids under which the server may hold something of it: one a try. */
+    this.ids = new Set();
     const id = `picture-${++made}`;
     this.status = el("p", { class: "status" }, "Waiting its turn");
     this.tools = el("div", { class: "tools" });
@@ -30,8 +34,12 @@ export class PictureCard {
   }
 
   /** See it through. Never throws: what goes wrong is shown. */
-  async run() {
-    if (this.state === "gone") return;
+  run() {
+    this.running = this.state === "gone" ? Promise.resolve() : this.see();
+    return this.running;
+  }
+
+  async see() {
     this.control = new AbortController();
     const { signal } = this.control;
     const onWait = (left) => {
@@ -41,25 +49,29 @@ export class PictureCard {
     try {
       await this.preview();
       this.wait();
+      await this.withdraw({ signal, onWait }).catch(() => null);
       const onProgress = (part) => {
         this.bar.value = part;
         this.status.textContent = part < 1 ? `Uploading, ${Math.floor(part * 100)} %` : "Uploaded";
       };
-      this.job = await submit(this.file, { keep: !this.shown, signal, onProgress, onWait });
+      const onId = (id) => this.ids.add(id);
+      this.job = await submit(this.file, { keep: !this.shown, signal, onId, onProgress, onWait });
       this.status.textContent = "Reading the faces…";
       this.bar.removeAttribute("value");
       this.job = await follow(this.job.id, { signal, onWait });
-      const error = this.job.error ?? this.job.analysis?.error;
-      if (error) throw new Problem(`${capital(error)}${/[.!?]$/.test(error) ? "" : "."}`);
+      const { analysis } = this.job;
+      const error = this.job.error ?? analysis?.error;
+      // What was looked at and could not be read is no better the next time.
+      if (error) throw new Problem(`${capital(error)}${/[.!?]$/.test(error) ? "" : "."}`, { again: !analysis });
       if (!this.shown && this.job.picture) await this.fetchCopy(signal);
-      this.answer(this.job.analysis);
+      signal.throwIfAborted();
+      this.answer(analysis);
     } catch (error) {
-      if (signal.aborted) this.leave();
-      else this.fail(error);
+      if (!signal.aborted) this.fail(error);
     }
   }
 
-  /** The picture as this browser shows it; `shown` stays null where it cannot. */
+  /** The picture as this browser shows it; `shown` stays null where it cannot, or not upright. */
   async preview() {
     const unfit = refusal(this.file);
     if (unfit) throw new Problem(unfit, { again: false });
@@ -73,18 +85,19 @@ export class PictureCard {
       const sentence = `This picture has ${Math.round(pixels / 1e6)} megapixels, and ${most}. Make it smaller first.`;
       throw new Problem(sentence, { again: false });
     }
-    await this.show(this.file);
+    this.turned = await turned(this.file);
+    if (!this.turned) await this.show(this.file);
   }
 
   async show(blob) {
-    const image = el("img", { src: URL.createObjectURL(blob), alt: this.file.name });
+    const image = el("img", { src: URL.createObjectURL(blob), alt: this.file.name, draggable: false });
     await image.decode();
     this.shown = image;
   }
 
   /** The server's copy comes through fetch, so that it may be drawn from even where it lies in a bucket. */
   async fetchCopy(signal) {
-    const copy = await fetch(this.job.picture, { signal }).catch(() => null);
+    const copy = await fetchIn(this.job.picture, { signal }).catch(() => null);
     if (copy?.ok) await this.show(await copy.blob()).catch(() => null);
   }
 
@@ -115,18 +128,22 @@ export class PictureCard {
     const side = el("div", { class: "side" });
     if (!faces.length) {
       side.append(el("div", { class: "note" }, el("h4", {}, "No face was found"), el("p", {}, HELP)));
-    } else if (mat) {
-      this.shown.alt = `${this.file.name}, with ${count(faces.length, "face")} marked`;
-      side.append(mark(mat.firstChild, analysis, this.shown));
+    } else {
+      if (mat) this.shown.alt = `${this.file.name}, with ${count(faces.length, "face")} marked`;
+      side.append(mark(mat?.firstChild, analysis, this.shown));
     }
     if (found > faces.length) {
       side.append(el("p", { class: "fine" }, `${found} faces were found; the ${faces.length} largest are read.`));
     }
-    if (this.job.picture) side.append(el("p", { class: "fine" }, COPY));
+    if (this.job.picture) {
+      const why = `Your browser cannot show this file${this.turned ? " upright" : ""}.`;
+      side.append(el("p", { class: "fine" }, `${why} ${mat ? COPY : NO_COPY}`));
+    }
     const end = this.job.expires ? until(this.job.expires) : `after ${settings.keep_hours} hours`;
     const what = this.job.picture ? "The copy and the answer go" : "The picture is gone already. Its answer goes";
     const gone = button("Delete now", "delete", () => this.delete(gone), "small");
-    side.append(el("div", { class: "end" }, gone, el("p", { class: "fine" }, `${what} ${end}, or now.`)));
+    this.ends = el("p", { class: "fine" }, `${what} when you leave this page, ${end} at the latest, or now.`);
+    side.append(el("div", { class: "end" }, gone, this.ends));
     this.body.replaceChildren(...[mat, side].filter(Boolean));
     announce(result(analysis));
   }
@@ -135,7 +152,7 @@ export class PictureCard {
   actions() {
     const name = stem(this.file.name);
     const item = (word, work) =>
-      el("button", { type: "button", class: "item", onclick: () => ((menu.open = false), work()) }, word);
+      el("button", { type: "button", class: "item", onclick: () => (close(), work()) }, word);
     const picture = async (type, ending) =>
       save(await annotated(this.shown, this.analysis, type), `${name}-faces.${ending}`, type);
     const list = el("div", { class: "items" });
@@ -147,11 +164,11 @@ export class PictureCard {
     list.append(item("Table, CSV", () => save(csv([this.analysis]), `${name}.csv`, "text/csv")));
     const summary = el("summary", { class: "button small" }, icon("download"), "Download");
     const menu = el("details", { class: "menu" }, summary, list);
-    menu.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || !menu.open) return;
+    const close = () => {
       menu.open = false;
       summary.focus();
-    });
+    };
+    menu.addEventListener("keydown", (event) => event.key === "Escape" && menu.open && close());
     menu.addEventListener("focusout", ({ relatedTarget: next }) => {
       if (next && !menu.contains(next)) menu.open = false;
     });
@@ -161,8 +178,9 @@ export class PictureCard {
 
   async delete(gone) {
     gone.disabled = true;
+    gone.parentNode.querySelector(".bad")?.remove();
     try {
-      await remove(this.job.id, { onWait: () => {} });
+      await this.withdraw();
       this.analysis = null;
       this.forget();
       this.body.replaceChildren();
@@ -192,16 +210,33 @@ export class PictureCard {
 
   /** Take the card away, and from the server what has reached it. */
   async leave() {
+    this.control?.abort();
     this.forget();
+    const next = this.node.nextElementSibling ?? this.node.previousElementSibling;
+    const focused = this.node.contains(document.activeElement);
     this.node.remove();
+    if (focused) (next ?? document.getElementById("file")).focus();
     this.move("gone", "", []);
-    if (this.job && !this.analysis) await remove(this.job.id, { onWait: () => {} }).catch(() => null);
+    await this.running;
+    await this.withdraw().catch(() => null);
+  }
+
+  /** Delete from the server whatever it holds. What could not be deleted stays known, for the next time. */
+  async withdraw(patience) {
+    for (const id of this.ids) {
+      await remove(id, patience);
+      this.ids.delete(id);
+    }
+  }
+
+  /** The page was left, which deleted it all, and is back: the browser had only set it aside. */
+  back() {
+    if (this.analysis) this.ends.textContent = "It is deleted from the server. The answer is on this page alone.";
   }
 
   dismiss(word) {
-    const onclick = () => (this.state === "working" ? this.control.abort() : this.leave());
-    const named = { title: word, "aria-label": `${word}: ${this.file.name}` };
-    return [el("button", { type: "button", class: "quiet square", onclick, ...named }, icon("close"))];
+    const named = { title: word, "aria-label": `${word}: ${this.file.name}`, onclick: () => this.leave() };
+    return [el("button", { type: "button", class: "quiet square", ...named }, icon("close"))];
   }
 
   forget() {
@@ -215,7 +250,9 @@ export class PictureCard {
     this.status.textContent = sentence;
     this.bar.hidden = state !== "working";
     this.bar.value = 0;
+    const focused = this.tools.contains(document.activeElement);
     this.tools.replaceChildren(...tools);
+    if (focused) this.node.focus({ preventScroll: true });
     this.onChange();
   }
 }

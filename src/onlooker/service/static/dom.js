@@ -13,14 +13,14 @@ export function el(tag, properties = {}, ...children) {
   return node;
 }
 
-/** One of the drawings in icons.svg, for the eye alone. */
+/** One of the drawings in icons.svg, all of which the page holds, for the eye alone. */
 export function icon(name) {
   const space = "http://www.w3.org/2000/svg";
   const svg = document.createElementNS(space, "svg");
   const use = document.createElementNS(space, "use");
   svg.setAttribute("class", "icon");
   svg.setAttribute("aria-hidden", "true");
-  use.setAttribute("href", `/static/icons.svg#${name}`);
+  use.setAttribute("href", `#icon-${name}`);
   svg.append(use);
   return svg;
 }

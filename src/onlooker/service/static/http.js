@@ -19,7 +19,7 @@ export function problem(status, retryAfter, text) {
     // No JSON: a proxy's page, or S3's XML.
   }
   if (text.includes("EntityTooLarge")) detail = "the file is larger than the server takes; make it smaller first";
-  if (status === 401) detail = "This page has been open for too long. Reload it, then send the picture again.";
+  if (status === 401) detail = "The server does not let this page in. Allow its cookies, then try again.";
   detail ??= status === 0 ? UNREACHED : `The server answered with an error (${status}). Try again in a moment.`;
   const seconds = Number.parseFloat(retryAfter);
   const after = Number.isFinite(seconds) ? seconds : retryAfter ? (Date.parse(retryAfter) - Date.now()) / 1000 : null;
@@ -27,12 +27,20 @@ export function problem(status, retryAfter, text) {
   return new Problem(wording, { status, after: Number.isNaN(after) ? null : after, again: status !== 413 });
 }
 
+/** `fetch`, once more where the page's pass has ended: whoever opens the start is given another. */
+export async function fetchIn(path, options = {}) {
+  const answer = await fetch(path, options);
+  if (answer.status !== 401) return answer;
+  await fetch("/", { signal: options.signal });
+  return fetch(path, options);
+}
+
 /** A request for JSON; null for an answer without a body. Throws `Problem`. */
 export async function call(method, path, { body, signal } = {}) {
   let answer;
   try {
     const headers = body ? { "Content-Type": "application/json" } : {};
-    answer = await fetch(path, { method, signal, headers, body: body && JSON.stringify(body) });
+    answer = await fetchIn(path, { method, signal, headers, body: body && JSON.stringify(body) });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(UNREACHED);

@@ -12,10 +12,10 @@ export async function follow(id, { signal, onWait }) {
   return (await listen(id, signal)) ?? (await ask(id, { signal, onWait }));
 }
 
-/** Picture and answer go, now. That they were gone already is as good. */
-export async function remove(id, { onWait }) {
+/** Picture and answer go, now. That they were gone already, or never came, is as good. */
+export async function remove(id, { signal, onWait = () => {} } = {}) {
   try {
-    await patiently(() => call("DELETE", `/v1/jobs/${id}`), { onWait });
+    await patiently(() => call("DELETE", `/v1/jobs/${id}`, { signal }), { signal, onWait });
   } catch (error) {
     if (error.status !== 404) throw error;
   }

@@ -9,6 +9,12 @@ import { count, settings, share } from "./words.js";
 /** Pictures on their way at once; more would only wait at the server. */
 const AT_ONCE = 2;
 
+/** Answers that may be lost without a question. */
+const HANDFUL = 5;
+
+/** Ids that fit into what a browser sends for a page that is left, which is 64 KiB. */
+const AT_MOST = 1900;
+
 const by = (id) => document.getElementById(id);
 const cards = [];
 const waiting = [];
@@ -54,6 +60,23 @@ function tally() {
   by("cards").classList.toggle("many", there.length > 1);
   by("results").hidden = !there.length;
   document.body.classList.toggle("busy", there.length > 0);
+  keep(unfinished, done.length);
+}
+
+/** Leaving loses what is here: other pages open beside this one, and before much is lost, the browser asks. */
+function keep(unfinished, answered) {
+  const target = unfinished + answered ? "_blank" : "";
+  for (const link of document.querySelectorAll("a:is([href='/docs'], [href='/model'])")) link.target = target;
+  const much = unfinished || answered > HANDFUL;
+  (much ? addEventListener : removeEventListener)("beforeunload", ask);
+}
+
+const ask = (event) => event.preventDefault();
+
+/** With the page goes all that it has sent, also where the browser only sets the page aside: it need not come back. */
+function leave() {
+  const ids = cards.flatMap((card) => [...card.ids]).slice(0, AT_MOST);
+  if (ids.length) fetch("/page", { method: "DELETE", body: ids.join("\n"), keepalive: true }).catch(() => null);
 }
 
 /** Dropped folders have no bytes of their own; they are left out, and that is said. */
@@ -71,8 +94,11 @@ function say(sentence) {
 
 function takeDrops() {
   let depth = 0;
+  let ours = false; // what is dragged from this page is here already
   const curtain = (shown) => (by("curtain").hidden = !shown);
-  const carries = (event) => event.dataTransfer?.types.includes("Files");
+  const carries = (event) => !ours && event.dataTransfer?.types.includes("Files");
+  addEventListener("dragstart", () => (ours = true));
+  addEventListener("dragend", () => (ours = false));
   addEventListener("dragenter", (event) => carries(event) && curtain(++depth > 0));
   addEventListener("dragleave", (event) => carries(event) && curtain(--depth > 0));
   addEventListener("dragover", (event) => carries(event) && event.preventDefault());
@@ -146,6 +172,8 @@ takeChosen();
 offerSamples();
 offerColours();
 addEventListener("pointerdown", closeMenus);
+addEventListener("pagehide", leave);
+addEventListener("pageshow", ({ persisted }) => persisted && cards.forEach((card) => card.back()));
 by("all-csv").addEventListener("click", () => save(csv(answers()), "faces.csv", "text/csv"));
 by("all-json").addEventListener("click", () => save(json(answers()), "faces.json", "application/json"));
 for (const node of document.querySelectorAll("[data-interval]")) node.textContent = share() ?? node.textContent;

@@ -3,14 +3,17 @@
 import { el } from "./dom.js";
 import { count, gender, interval, kind, range, reasons, sentence, years } from "./words.js";
 
-/** Boxes over `stage` and rows for the list. The boxes are for pointers alone: every row says and does the same. */
+/** Boxes over `stage` and rows for the list; the rows alone where there is no picture to show. The boxes are for
+ * pointers alone: every row says and does the same. */
 export function mark(stage, analysis, image) {
   const boxes = el("div", { class: "boxes", "aria-hidden": "true" });
+  const numbers = el("div", { class: "numbers" });
   const rows = el("ol", { class: "faces", "aria-label": count(analysis.faces.length, "face") });
-  const pairs = analysis.faces.map((face, index) => [box(face, index + 1, analysis), row(face, index + 1, image)]);
+  const pairs = analysis.faces.map((face, index) => [box(face, analysis), row(face, index + 1, image)]);
+  const badges = analysis.faces.map((face, index) => badge(face, index + 1, analysis));
   let chosen = null;
   const light = (index) => {
-    pairs.forEach((pair, i) => pair.forEach((node) => node.classList.toggle("lit", i === index)));
+    pairs.forEach((pair, i) => [...pair, badges[i]].forEach((node) => node.classList.toggle("lit", i === index)));
     boxes.classList.toggle("some-lit", index !== null);
   };
   const choose = (index, from) => {
@@ -34,8 +37,9 @@ export function mark(stage, analysis, image) {
     rows.append(el("li", {}, pair[1]));
   });
   // The smallest comes last, so that it lies on top and can be pointed at.
-  boxes.append(...pairs.map(([node]) => node).sort((a, b) => b.dataset.area - a.dataset.area));
-  stage.append(boxes);
+  boxes.append(...pairs.map(([node]) => node).sort((a, b) => b.dataset.area - a.dataset.area), numbers);
+  numbers.append(...badges);
+  stage?.append(boxes);
   return rows;
 }
 
@@ -45,26 +49,42 @@ function reveal(list, row) {
   list.scrollTop += Math.min(0, own.top - all.top) + Math.max(0, own.bottom - all.bottom);
 }
 
-function box(face, number, { width, height }) {
-  const [x1, y1, x2, y2] = face.box;
-  const node = el("div", { class: `box ${kind(face)}` }, el("span", { class: "number" }, `${number}`));
+/** A face's box as it is drawn: a face at the edge may have one that reaches past it. */
+function within({ box: [x1, y1, x2, y2] }, { width, height }) {
+  const inside = (value, end) => Math.max(0, Math.min(value, end));
+  return [inside(x1, width), inside(y1, height), inside(x2, width), inside(y2, height)];
+}
+
+function box(face, analysis) {
+  const { width, height } = analysis;
+  const [x1, y1, x2, y2] = within(face, analysis);
+  const node = el("div", { class: `box ${kind(face)}` });
   Object.assign(node.style, {
     left: `${(100 * x1) / width}%`,
     top: `${(100 * y1) / height}%`,
     width: `${(100 * (x2 - x1)) / width}%`,
     height: `${(100 * (y2 - y1)) / height}%`,
   });
-  node.classList.toggle("low", y1 / height < 0.06);
   node.dataset.area = (x2 - x1) * (y2 - y1);
+  return node;
+}
+
+/** A box's number, over its upper left corner. It lies above all boxes, not only above its own. */
+function badge(face, number, analysis) {
+  const [x, y] = within(face, analysis);
+  const node = el("span", { class: `number ${kind(face)}` }, `${number}`);
+  node.style.setProperty("--x", `${(100 * x) / analysis.width}%`);
+  node.style.setProperty("--y", `${(100 * y) / analysis.height}%`);
   return node;
 }
 
 function row(face, number, image) {
   const why = reasons(face);
+  const portrait = image ? crop(image, face.box, 144) : null;
   return el(
     "button",
     { type: "button", class: `face ${kind(face)}`, "aria-pressed": "false", "aria-label": sentence(face, number) },
-    el("span", { class: "portrait" }, crop(image, face.box, 144), el("span", { class: "number" }, `${number}`)),
+    el("span", { class: "portrait" }, portrait, el("span", { class: "number" }, `${number}`)),
     el("span", { class: "age" }, `${years(face.age)}`, el("small", {}, years(face.age) === 1 ? " year" : " years")),
     el("span", { class: "gender" }, gender(face)),
     scale(face),

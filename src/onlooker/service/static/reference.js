@@ -67,8 +67,12 @@ let latest = 0;
 
 async function ask(picture, name) {
   const mine = (latest += 1);
-  show("Reading the picture ...");
   const key = by("key").value.trim();
+  if (key && !/^[!-~]+$/.test(key)) {
+    show("The key holds a space or a letter that no key has. Copy it again.");
+    return;
+  }
+  show("Reading the picture ...");
   const headers = { "Content-Type": picture.type || "application/octet-stream" };
   if (key) headers["X-API-Key"] = key;
   const begun = performance.now();

@@ -4,7 +4,7 @@ import { button, el } from "./dom.js";
 import { encode, font, save, stem } from "./export.js";
 import { crop } from "./marks.js";
 import { openDialog } from "./dialog.js";
-import { range, share, years } from "./words.js";
+import { aged, range, share, years } from "./words.js";
 
 const WIDTH = 1080;
 const HEIGHT = 1350;
@@ -29,7 +29,7 @@ export function openShare(analysis, image) {
       { class: "choice" },
       el("input", { type: "radio", name: "shared-face", checked: !index, onchange: () => show(index) }),
       crop(image, face.box, 96),
-      el("span", { class: "unseen" }, `Face ${index + 1}, ${years(face.age)} years`),
+      el("span", { class: "unseen" }, `Face ${index + 1}, ${aged(face.age)}`),
     ),
   );
   const blob = () => encode(canvas, "image/png");

@@ -2,11 +2,16 @@
 
 import { call, patiently, problem } from "./http.js";
 
-/** Send a file; the job that answers it. `onProgress` hears 0 to 1, `onWait` the seconds that the server asks for. */
-export async function submit(file, { keep, signal, onProgress, onWait }) {
+/** Milliseconds that a file which has left is given to arrive, where it is called off. */
+const GRACE = 10_000;
+
+/** Send a file; the job that answers it. `onId` hears the job's id before any byte is sent, `onProgress` 0 to 1,
+ * `onWait` the seconds that the server asks for. Called off, it ends once nothing more of the file can arrive. */
+export async function submit(file, { keep, signal, onId, onProgress, onWait }) {
   const patience = { signal, onWait };
   const body = { name: file.name, options: { keep } };
   const form = await patiently(() => call("POST", "/v1/uploads", { body, signal }), patience);
+  onId(form.id);
   await patiently(() => send(form, file, { signal, onProgress }), patience);
   return patiently(() => call("POST", "/v1/jobs", { body: { upload: form.id }, signal }), patience);
 }
@@ -18,7 +23,10 @@ function send(form, file, { signal, onProgress }) {
   data.append("file", file, file.name);
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    const stop = () => request.abort();
+    let sent = false;
+    // What has left will arrive: deleted before that, it would stay.
+    const stop = () => (sent ? setTimeout(() => request.abort(), GRACE) : request.abort());
+    request.upload.onload = () => (sent = true);
     request.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
     request.onload = () => {
       if (request.status >= 200 && request.status < 300) resolve();

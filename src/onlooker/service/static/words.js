@@ -6,6 +6,7 @@ const TENTHS = ["no", "one", "two", "three", "four", "five", "six", "seven", "ei
 
 export const count = (n, one, many = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 export const years = (age) => Math.floor(age + 0.5);
+export const aged = (age) => `${years(age)} ${years(age) === 1 ? "year" : "years"}`;
 export const range = (face) => `${years(face.age_low)} to ${years(face.age_high)}`;
 
 /** "nine faces in ten", or null for a model that states no interval. */
@@ -45,7 +46,7 @@ export const kind = (face) => face.gender ?? "open";
 
 /** A face in one sentence, for those who listen. */
 export function sentence(face, number) {
-  const held = [`Face ${number}: ${years(face.age)} years`, interval(face), gender(face), ...reasons(face)];
+  const held = [`Face ${number}: ${aged(face.age)}`, interval(face), gender(face), ...reasons(face)];
   return `${held.join("; ")}.`;
 }
 
