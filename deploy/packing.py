@@ -7,6 +7,9 @@ import zipfile
 from email.parser import HeaderParser
 from pathlib import Path
 
+# pip's own: pip is what builds here, and nothing else has to be installed.
+from pip._vendor.packaging.requirements import Requirement
+
 ROOT = Path(__file__).resolve().parent.parent
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -37,18 +40,30 @@ def target(python: str) -> list[str]:
     return ["--only-binary", ":all:", "--python-version", python, "--implementation", "cp", *platforms]
 
 
-def requirements(wheel: Path, extra: str) -> list[str]:
-    """What a wheel requires for ``extra``, each as pip reads it, its marker included."""
+def requirements(wheel: Path, extra: str, python: str) -> list[str]:
+    """What a wheel requires for ``extra`` on ``target``, without markers: pip would ask them of the machine that it
+    runs on, and leave out what only the other needs."""
     with zipfile.ZipFile(wheel) as archive:
         name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         metadata = HeaderParser().parsestr(archive.read(name).decode())
+    there = {
+        "extra": extra,
+        "implementation_name": "cpython",
+        "implementation_version": f"{python}.0",
+        "os_name": "posix",
+        "platform_machine": "x86_64",
+        "platform_python_implementation": "CPython",
+        "platform_system": "Linux",
+        "python_full_version": f"{python}.0",
+        "python_version": python,
+        "sys_platform": "linux",
+    }
     wanted = []
     for line in metadata.get_all("Requires-Dist", []):
-        requirement, _, marker = str(line).partition(";")
-        if "extra ==" not in marker:
-            wanted.append(str(line))
-        elif f"'{extra}'" in marker.replace('"', "'"):
-            wanted.append(requirement.strip())
+        requirement = Requirement(str(line))
+        marker, requirement.marker = requirement.marker, None
+        if marker is None or marker.evaluate(there):
+            wanted.append(str(requirement))
     return wanted
 
 

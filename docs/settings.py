@@ -16,7 +16,7 @@ Made by `python docs/settings.py` from `src/onlooker/settings.py`; do not edit b
 
 A file is TOML, given as `onlooker serve --config FILE`; a table holds its keys. An environment variable goes before the
 file, an option of the command before both. What is not known is refused: a file's key, with its line, and a variable
-that is nearly called as one of these. `onlooker serve --check` prints what is in force.
+that is nearly called as one of these, or as one without its table. `onlooker serve --check` prints what is in force.
 
 ```toml
 [serve]

