@@ -22,7 +22,8 @@ from onlooker.core.demographics import age_class
 from onlooker.datasets import utkface
 from onlooker.datasets.split import part_files
 from onlooker.media.images import Picture, resize
-from onlooker.report.results import EXPERIMENT, EXPERIMENT_HEADS, experiment_rows, markdown
+from onlooker.report.kept import write_text
+from onlooker.report.results import EXPERIMENT, EXPERIMENT_HEADS, experiment, experiment_rows, markdown
 from onlooker.report.transform import shrink
 from onlooker.training.efficientnet import FEATURES, INPUT_MEAN, INPUT_SCALE, load_imagenet
 from onlooker.training.network import FaceNetwork
@@ -87,13 +88,12 @@ def main() -> None:
         return loaded[split]
 
     kept = options.output / EXPERIMENT
-    options.output.mkdir(parents=True, exist_ok=True)
-    rows = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else []
+    rows = experiment(options.output)
     for case in CASES:
         if all({k: row[k] for k in asdict(case)} != asdict(case) for row in rows):
             rows.append(asdict(case) | run(case, *load(case.split)))
             rows.sort(key=lambda row: [asdict(case).items() <= row.items() for case in CASES].index(True))
-            kept.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+            write_text(kept, json.dumps(rows, indent=1) + "\n")
     print(markdown(EXPERIMENT_HEADS, experiment_rows(options.output)))
 
 

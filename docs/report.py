@@ -25,9 +25,10 @@ TARGET = Path(__file__).with_suffix(".md")
 
 
 def tables(folder: Path = KEPT) -> dict[str, str]:
-    """Each table of the document, as Markdown, by its name there."""
+    """Each table of the document, as Markdown, by its name there, and our own model's name."""
     results = load(folder)
     return {
+        "ours": ", ".join(f"`{name}`" for name in sorted({result["ours"] for result in results})),
         "results": markdown(HEADS, rows(results)),
         "shares": markdown(SHARE_HEADS, share_rows(results)),
         "experiment": markdown(EXPERIMENT_HEADS, experiment_rows(folder)),
@@ -35,10 +36,14 @@ def tables(folder: Path = KEPT) -> dict[str, str]:
 
 
 def filled(text: str) -> str:
-    """The document with its tables as they are now."""
+    """The document with its tables as they are now; what began on its marker's line goes on there."""
     for name, lines in tables().items():
-        pattern = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
-        text = re.sub(pattern, lambda match, lines=lines: match[1] + lines + "\n" + match[2], text, flags=re.DOTALL)  # type: ignore[misc]
+        pattern = rf"(<!-- {name} -->)(\n?).*?(<!-- end -->)"
+
+        def put(match: re.Match[str], lines: str = lines) -> str:
+            return match[1] + match[2] + lines + match[2] + match[3]
+
+        text = re.sub(pattern, put, text, flags=re.DOTALL)
     return text
 
 

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 from tests.cli.conftest import Run
@@ -8,7 +9,8 @@ def test_the_figures_and_the_page_are_written_and_a_table_is_shown(run: Run, tmp
     found = run("simulate", "--seeds", "2", "--hours", "0.2", "--seed", "5", "--workers", "1", "--output", "out/sim")
     assert (found.code, found.err) == (0, "")
     lines = found.out.splitlines()
-    assert lines[0] == "2 stores of 0.2 hours; 95 % intervals in brackets"
+    assert lines[0] == "2 stores of 0.2 hours; too few stores for an interval"
+    assert "(" not in "".join(lines[1:11]), "an interval"
     assert [line.split()[0] for line in lines[2:11]] == [
         "random", "round-robin", "eligible", "rules", "majority", "ours", "thompson", "noisy", "oracle",
     ]  # fmt: skip
@@ -20,6 +22,13 @@ def test_the_figures_and_the_page_are_written_and_a_table_is_shown(run: Run, tmp
     assert figures["made_by"] == "onlooker simulate --seeds 2 --hours 0.2 --seed 5"
     assert figures["seeds"] == 2
     assert (tmp_path / "out/sim/simulation.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_enough_stores_have_intervals(run: Run) -> None:
+    found = run("simulate", "--seeds", "5", "--hours", "0.1", "--workers", "1")
+    lines = found.out.splitlines()
+    assert lines[0] == "5 stores of 0.1 hours; 95 % intervals in brackets"
+    assert [bool(re.search(r"\d \(\d+ to \d+\)", line)) for line in lines[2:11]] == [True] * 9
 
 
 def test_a_campaign_with_mistakes_is_told_all_of_them(run: Run) -> None:

@@ -304,3 +304,65 @@ def test_two_folders_into_one_do_not_lose_a_picture(tmp_path: Path) -> None:
     # And what changed in its own folder is done again.
     Image.new("RGB", (40, 20), "red").save(tmp_path / "one" / "IMG_1.png")
     assert run(tmp_path / "one", tmp_path / "both").entries[0].state == "converted"
+
+
+def test_a_picture_of_another_folder_is_not_written_over_however_often_it_is_tried(tmp_path: Path) -> None:
+    for folder, colour in (("one", "red"), ("two", "blue")):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (30, 20), colour).save(tmp_path / folder / "a.png")
+    run(tmp_path / "one", tmp_path / "both")
+    before = (tmp_path / "both" / "a.jpg").read_bytes()
+    for _ in range(3):
+        (entry,) = run(tmp_path / "two", tmp_path / "both").entries
+        assert (entry.state, entry.note.partition(";")[0]) == ("failed", "another picture lies at a.jpg already")
+        assert (tmp_path / "both" / "a.jpg").read_bytes() == before
+        with FolderTarget(tmp_path / "both") as target:
+            owner = recall(target)["a.png"]
+        assert (owner.state, owner.root) == ("converted", str(tmp_path / "one"))
+    (entry,) = run(tmp_path / "one", tmp_path / "both").entries
+    assert entry.earlier, "what was made is still known as the first folder's"
+
+
+def test_a_file_that_nobody_here_made_is_not_written_over_however_often_it_is_tried(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "dst").mkdir()
+    photograph(0).save(tmp_path / "src" / "a.png")
+    (tmp_path / "dst" / "a.jpg").write_bytes(b"somebody's own")
+    for _ in range(3):
+        assert run(tmp_path / "src", tmp_path / "dst").counts == {"failed": 1}
+        assert (tmp_path / "dst" / "a.jpg").read_bytes() == b"somebody's own"
+
+
+def test_a_picture_that_broke_after_it_was_made_is_its_own_when_it_is_whole_again(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    photograph(0).save(tmp_path / "src" / "a.png")
+    run(tmp_path / "src", tmp_path / "dst")
+    (tmp_path / "src" / "a.png").write_bytes(b"half")
+    assert run(tmp_path / "src", tmp_path / "dst").counts == {"failed": 1}
+    photograph(1).save(tmp_path / "src" / "a.png")
+    before = (tmp_path / "dst" / "a.jpg").read_bytes()
+    assert run(tmp_path / "src", tmp_path / "dst").counts == {"converted": 1}
+    assert (tmp_path / "dst" / "a.jpg").read_bytes() != before
+
+
+def test_what_another_folder_did_is_not_done_here(tmp_path: Path) -> None:
+    """Of one name, size and time, as files are that a camera numbers and a tool copies with their times."""
+    for folder, colour in (("one", "red"), ("two", "blue")):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (30, 20), colour).save(tmp_path / folder / "a.bmp")
+        os.utime(tmp_path / folder / "a.bmp", (1, 1))
+    run(tmp_path / "one", tmp_path / "both")
+    (entry,) = run(tmp_path / "two", tmp_path / "both").entries
+    assert (entry.state, entry.earlier) == ("failed", False)
+
+
+def test_a_linked_folder_is_told_and_not_followed(source: Path, tmp_path: Path) -> None:
+    (source / "deep" / "ring").symlink_to(source)
+    (tmp_path / "only").mkdir()
+    (tmp_path / "only" / "link").symlink_to(source)
+    told = "a linked folder is not followed; name it by itself"
+    report = run(source, tmp_path / "dst")
+    assert by_source(report)["deep/ring"] == Entry("deep/ring", "", "failed", note=told)
+    assert report.counts == {"converted": 4, "already fine": 1, "failed": 2}
+    assert run(tmp_path / "only", tmp_path / "none").entries == [Entry("link", "", "failed", note=told)]
+    assert run(tmp_path / "only" / "link", tmp_path / "by itself").counts["converted"] == 4

@@ -18,6 +18,7 @@ from PIL import Image
 from onlooker.core.errors import DatasetError, InputError
 from onlooker.datasets.explore import explore
 from onlooker.datasets.explore.charts import CHARTS, COLOURS, inline
+from onlooker.datasets.explore.faces import CELL, GAP, WORDS, Sample, by_bin, sheet
 from onlooker.datasets.explore.numbers import BINS, Numbers, bin_of, density
 from onlooker.datasets.explore.page import page, swap_sentence
 from onlooker.datasets.pages import STYLE
@@ -148,6 +149,44 @@ def test_faces_are_shown_with_their_labels_and_an_unreadable_one_is_passed_over(
     assert 'alt="A face labelled 116 years, female, Indian"' in text
     with Image.open(explored / "faces.png") as image:
         assert image.format == "PNG"
+
+
+def test_each_bin_of_age_begins_a_row_of_faces() -> None:
+    """Of three bins: one full, one of which there are few, and one more."""
+    dark = np.full((CELL, CELL, 3), 9, np.uint8)
+    samples = [Sample(dark, age, "male", "White") for age in [*range(1, 9), 12, 61, 62]]
+    assert {name: [one.age for one in some] for name, some in by_bin(samples).items()} == {
+        "<10": list(range(1, 9)), "10-20": [12], "60-80": [61, 62]
+    }  # fmt: skip
+    drawn = np.asarray(sheet(samples).convert("L"))
+    high = CELL + WORDS + GAP
+    assert drawn.shape == (3 * high + GAP, 8 * (CELL + GAP) + GAP)
+    begins = [[bool(drawn[i * high + GAP + 5, GAP + j * (CELL + GAP) + 5] == 9) for j in range(8)] for i in range(3)]
+    assert begins == [[True] * 8, [True] + [False] * 7, [True] * 2 + [False] * 6]
+    text = page(Numbers.of(_frame()), dict.fromkeys(CHARTS, "<svg ></svg>"), samples, name="x", seed=1)
+    rows = re.findall(r'<h3>Aged (\S+)</h3><div class="faces">(.*?)</div>', text)
+    assert [(name, row.count("<img")) for name, row in rows] == [("&lt;10", 8), ("10-20", 1), ("60-80", 2)]
+
+
+def test_a_legend_has_room_for_other_letters(explored: Path) -> None:
+    """Than those it was measured in: its title begins in the left half of the figure."""
+    svg = (explored / "outliers.svg").read_text(encoding="utf-8")
+    width = float(ET.fromstring(svg).attrib["width"])
+    place = 0.0
+    for element in _above(ET.fromstring(svg), "faces of that age"):
+        moved = re.match(r"translate\(([-\d.]+)", element.attrib.get("transform", ""))
+        place += float(moved[1]) if moved else 0.0
+    assert 0 < place < width / 2
+
+
+def _above(element: ET.Element, text: str) -> list[ET.Element]:
+    """The elements from the root to the one that says ``text``."""
+    if element.text == text:
+        return [element]
+    for inner in element:
+        if found := _above(inner, text):
+            return [element, *found]
+    return []
 
 
 def test_faces_are_left_out_where_nobody_wants_them(folder: Path, tmp_path: Path) -> None:

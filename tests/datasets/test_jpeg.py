@@ -16,15 +16,7 @@ from onlooker.datasets.jpeg import ENDINGS, jpeg_name, looks_like_picture, to_jp
 from onlooker.media.colour import is_srgb
 from onlooker.media.images import FORMATS, Picture
 from tests.datasets.pictures import photograph
-from tests.media.pictures import ENCODED, UPRIGHT, encode, exif, furthest, psd, quarters
-
-SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-
-
-def swapped_profile() -> bytes:
-    """A profile under which red is shown where sRGB shows green, and the reverse: the colorants of sRGB's own, swapped
-    (ICC.1:2022, 7.3: a tag table of signature, offset and size)."""
-    return SRGB.replace(b"rXYZ", b"tmpX").replace(b"gXYZ", b"rXYZ").replace(b"tmpX", b"gXYZ")
+from tests.media.pictures import ENCODED, SRGB, UPRIGHT, encode, exif, furthest, psd, quarters, swapped_profile
 
 
 def decoded(data: bytes) -> Picture8:

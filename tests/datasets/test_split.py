@@ -1,3 +1,4 @@
+import os
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -115,6 +116,35 @@ def test_what_is_written_is_read_again_by_file(tmp_path: Path) -> None:
     assert path.read_text(encoding="utf-8") == 'file,part,group\na.jpg,test,0\n"b,1.jpg",train,3\n\u00e9.jpg,train,3\n'
     assert read_split(path) == [rows[1], rows[0], rows[2]]
     assert part_files(path, "train") == {"b,1.jpg", "\u00e9.jpg"}
+
+
+def test_a_full_disk_leaves_the_split_of_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = [SplitRow("a.jpg", "train", 0)]
+    write_split(tmp_path / "s.csv", before)
+    real = Path.write_bytes
+
+    def full(path: Path, data: bytes) -> int:
+        real(path, data[: len(data) // 2])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_split(tmp_path / "s.csv", [SplitRow("a.jpg", "test", 0), SplitRow("b.jpg", "test", 1)])
+    assert read_split(tmp_path / "s.csv") == before
+    assert [path.name for path in tmp_path.iterdir()] == ["s.csv"]
+
+
+def test_a_split_is_written_through_a_link_and_into_a_pipe(tmp_path: Path) -> None:
+    rows = [SplitRow("a.jpg", "train", 0)]
+    (tmp_path / "link.csv").symlink_to("s.csv")
+    write_split(tmp_path / "link.csv", rows)
+    assert (tmp_path / "link.csv").is_symlink()
+    assert read_split(tmp_path / "s.csv") == rows
+    read, write = os.pipe()
+    write_split(Path(f"/dev/fd/{write}"), rows)
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        assert pipe.read() == b"file,part,group\na.jpg,train,0\n"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The simulated store: that it does what its documents say, and that what it finds could have come out otherwise."""
 
 import json
+import re
 from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -31,7 +32,13 @@ def shop() -> Campaign:
 @pytest.fixture(scope="module")
 def found(shop: Campaign) -> dict[str, Any]:
     """A small comparison, as ``simulate`` gives it."""
-    return compare.simulate(shop, seeds=3, hours=1, workers=1)
+    return compare.simulate(shop, seeds=compare.ENOUGH, hours=1, workers=1)
+
+
+@pytest.fixture(scope="module")
+def single(shop: Campaign) -> dict[str, Any]:
+    """A comparison of one store, of which there is no interval."""
+    return compare.simulate(shop, seeds=1, hours=1, workers=1)
 
 
 def screen(shop: Campaign, seed: int = 0) -> Screen:
@@ -332,6 +339,37 @@ def test_the_page_says_so_where_ours_is_behind(found: dict[str, Any]) -> None:
     text = page({"made_by": "x", **worse})
     assert "% less than \N{LEFT DOUBLE QUOTATION MARK}Majority group" in text
     assert "Rules on labels\N{RIGHT DOUBLE QUOTATION MARK}, within chance" in text
+
+
+def test_few_stores_have_no_interval_and_nothing_of_them_is_sure(shop: Campaign, single: dict[str, Any]) -> None:
+    assert json.loads(json.dumps(single)) == single
+    ends = {
+        end
+        for policy in single["policies"]
+        for key, value in policy.items()
+        if key.endswith("_s_per_hour")
+        for end in (value["low"], value["high"])
+    }
+    assert ends == {None}
+    rows = [row for row in single["off_policy"] if row["seeds"]]
+    assert {row[key] for row in rows for key in ("error_low", "error_high", "interval_holds_truth")} == {None}
+    text = page({"made_by": "x", **single})
+    assert text.count(", within chance") == 3, "of three clauses"
+    assert "mean of 1 store: too few stores for an interval." in text
+    assert "1 store, 1 hour each" in text
+    assert not re.search(r"\d \(.?\d+(\.\d)? to ", text), "an interval"
+    assert "None" not in text
+    few = compare.simulate(shop, seeds=compare.ENOUGH - 1, hours=0.2, workers=1)
+    assert "mean of 4 stores: too few stores for an interval." in page({"made_by": "x", **few})
+
+
+def test_enough_stores_have_intervals(found: dict[str, Any]) -> None:
+    attention = found["policies"][0]["attention_s_per_hour"]
+    assert attention["low"] < attention["value"] < attention["high"]
+    text = page({"made_by": "x", **found})
+    assert "too few stores" not in text
+    assert "mean of 5 stores with its 95 % interval." in text
+    assert re.search(r"\d \(.?\d+(\.\d)? to ", text)
 
 
 def test_the_assumptions_are_sane() -> None:

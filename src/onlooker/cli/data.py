@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from onlooker.cli.names import printable
 from onlooker.cli.options import progress
+from onlooker.cli.ranges import FiniteRange
 
 if TYPE_CHECKING:
     from onlooker.datasets.convert import Report
@@ -48,19 +50,23 @@ def convert(source: Path, destination: str, quality: int, workers: int | None, f
     goes on where it ended and does what has changed since. A picture that cannot be read is reported and the others
     are done; the exit code is then 2.
     """
+    from onlooker.cli.guard import refuse_own_input
     from onlooker.cli.targets import open_target
     from onlooker.datasets import convert as work
 
     with open_target(destination, source) as target:
         planned = work.plan(source, {name: entry.target for name, entry in work.recall(target).items()})
+        read = (planned.root / name for name in planned.names)
+        made = (Path(destination) / name for name in planned.names.values())
+        refuse_own_input(file, *read, *made, option="--report")
         with progress("converting", len(planned.names)) as step:
             report = work.convert(planned, target, quality=quality, workers=workers, progress=step)
     if file is not None:
         _write(file, report.to_csv() if file.suffix.lower() == ".csv" else report.to_json())
     click.echo(_summary(report))
-    lying = [f"{_shown(e.source)}: {e.note.partition(';')[0]}" for e in report.entries if e.lies]
+    lying = [f"{e.source}: {e.note.partition(';')[0]}" for e in report.entries if e.lies]
     _list("not what their names say", lying)
-    failed = [f"{_shown(e.source)}: {e.note}" for e in report.entries if e.state == "failed"]
+    failed = [f"{e.source}: {e.note}" for e in report.entries if e.state == "failed"]
     _list("failed", failed)
     if failed:
         raise click.exceptions.Exit(2)
@@ -85,14 +91,9 @@ def _list(title: str, lines: list[str]) -> None:
         return
     click.echo(f"{title}: {len(lines):,}", err=True)
     for line in lines[:SHOWN]:
-        click.echo(f"  {line}", err=True)
+        click.echo(f"  {printable(line)}", err=True)
     if len(lines) > SHOWN:
         click.echo(f"  and {len(lines) - SHOWN:,} more; --report FILE lists them all", err=True)
-
-
-def _shown(name: str) -> str:
-    """A file's name as it may be printed, whatever bytes it is made of."""
-    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _write(path: Path, text: str) -> None:
@@ -118,7 +119,7 @@ def _write(path: Path, text: str) -> None:
 @click.option("--names-only", is_flag=True, help="Read no picture: no duplicates, but an answer at once.")
 @click.option(
     "--near",
-    type=click.FloatRange(0.5, 1.0),
+    type=FiniteRange(0.5, 1.0),
     default=0.95,
     show_default=True,
     metavar="R",
@@ -140,7 +141,7 @@ def check(data: Path, kind: str, names_only: bool, near: float) -> None:
     if kind == "json":
         click.echo(json.dumps(found.to_dict(), indent=1))
     else:
-        click.echo(_shown(work.summary(found, SHOWN // 2)))
+        click.echo(printable(work.summary(found, SHOWN // 2), keep="\n"))
     if not found.sound:
         raise click.exceptions.Exit(2)
 
@@ -170,7 +171,7 @@ def explore(data: Path, output: Path, faces: bool, seed: int) -> None:
     if numbers.swapped:
         click.echo(swap_sentence(numbers))
     for problem in numbers.problems:
-        click.echo(f"left out: {_shown(problem)}", err=True)
+        click.echo(f"left out: {printable(problem)}", err=True)
     click.echo(f"{_count(numbers.faces, 'face')}; open {output / 'index.html'}")
 
 
@@ -198,10 +199,13 @@ def augment(picture: Path, output: Path, seed: int, fill: "Fill") -> None:
     Shifts, flips, rotation, brightness, zoom, shear, each fill mode, the report's generator of all at once, and its
     transform (BGR to RGB, 32 x 32, 0 to 1) before and after.
     """
+    from onlooker.cli.guard import refuse_own_input
     from onlooker.core.errors import PictureError
     from onlooker.media.images import Picture
-    from onlooker.report.gallery import write_gallery
+    from onlooker.report.gallery import techniques, write_gallery
 
+    written = (*(one.name for one in techniques()), "transform")
+    refuse_own_input(picture, *(output / f"{name}.png" for name in written))
     try:
         pixels = Picture.open(picture).decode()
     except PictureError as error:
@@ -220,11 +224,13 @@ def split(data: Path, output: Path, seed: int) -> None:
     Parts are 75 % train, 7.5 % validation, 7.5 % calibration and 10 % test, alike in age, gender and race label;
     exact and near duplicates share a group and a part.
     """
+    from onlooker.cli.guard import refuse_own_input
     from onlooker.core.errors import InputError
     from onlooker.datasets import labelled
     from onlooker.datasets.split import build_split, write_split
 
     read = labelled.read(data)
+    refuse_own_input(output, data, *(face.path for face in read.faces))
     problems = list(read.problems)
     with progress("looking for duplicates", len(read.faces)) as step:
         rows = build_split(read.faces, seed=seed, progress=step, left_out=problems.append)
@@ -232,7 +238,7 @@ def split(data: Path, output: Path, seed: int) -> None:
         raise InputError(f"{data}: none of its pictures can be read; the first, {problems[-len(read.faces)]}")
     write_split(output, rows)
     for problem in problems:
-        click.echo(f"left out: {_shown(problem)}", err=True)
+        click.echo(f"left out: {printable(problem)}", err=True)
     sizes = Counter(row.part for row in rows)
     shares = ", ".join(f"{part} {n} ({n / len(rows):.1%})" for part, n in sizes.most_common())
-    click.echo(f"{output}: {len(rows)} faces in {len({row.group for row in rows})} groups: {shares}")
+    click.echo(f"{printable(str(output))}: {len(rows)} faces in {len({row.group for row in rows})} groups: {shares}")

@@ -85,6 +85,7 @@ def run(
     """
     from onlooker.analyzer import available_cores
     from onlooker.core.errors import InputError
+    from onlooker.report.results import experiment
 
     try:
         from onlooker.report.run import Options, run
@@ -92,6 +93,7 @@ def run(
         raise InputError(
             f"the report's networks need {error.name}; install it with: pip install 'onlooker[report]'"
         ) from None
+    experiment(output)  # goes into the page at the end: what is wrong with it, before anything is trained
     show = _Show()
     options = Options(
         data=data,

@@ -7,19 +7,22 @@ from typing import Any
 import click
 
 from onlooker.cli.options import progress
+from onlooker.cli.ranges import FiniteRange
 
 
 @click.command(name="simulate")
 @click.option("--seeds", type=click.IntRange(min=1), default=30, show_default=True, metavar="N", help="Stores.")
 @click.option(
     "--hours",
-    type=click.FloatRange(min=0, max=24, min_open=True),
+    type=FiniteRange(min=0, max=24, min_open=True),
     default=12.0,
     show_default=True,
     metavar="H",
     help="Hours that each is open, from 9 o'clock on.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="K", help="The first seed.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="K", help="Draws other stores."
+)
 @click.option(
     "--campaign",
     "file",
@@ -65,13 +68,17 @@ def command(seeds: int, hours: float, seed: int, file: Path | None, output: Path
 
 
 def _table(found: dict[str, Any]) -> str:
+    from onlooker.signage.simulation.page import TOO_FEW, between, count
+
+    few = found["policies"][0]["attention_s_per_hour"]["low"] is None
     lines = [
-        f"{found['seeds']} stores of {found['hours']:g} hours; 95 % intervals in brackets",
+        f"{count(found['seeds'], 'store')} of {count(found['hours'], 'hour')}; "
+        + (TOO_FEW if few else "95 % intervals in brackets"),
         f"{'policy':<12} {'attention, s/h':<22} {'less than the oracle':<22} {'over caps':>9} {'minors policy':>14}",
     ]
     for policy in found["policies"]:
         attention, regret = policy["attention_s_per_hour"], policy["regret_s_per_hour"]
-        shown = [f"{v['value']:.0f} ({v['low']:.0f} to {v['high']:.0f})" for v in (attention, regret)]
+        shown = [between(value) for value in (attention, regret)]
         broken = f"{policy['minors_policy_broken']} broken" if policy["keeps_minors_policy"] else "not kept"
         lines.append(f"{policy['name']:<12} {shown[0]:<22} {shown[1]:<22} {policy['over_cap']:>9} {broken:>14}")
     return "\n".join([*lines, found["note"]])

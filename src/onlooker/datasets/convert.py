@@ -19,6 +19,9 @@ from onlooker.datasets.jpeg import QUALITY, jpeg_name, looks_like_picture, to_jp
 from onlooker.datasets.target import Target
 from onlooker.media.images import MAX_BYTES, SUFFIXES
 
+LINKED = "a linked folder is not followed; name it by itself"
+"""It could lead out of the source, or round in a ring."""
+
 State = Literal["converted", "already fine", "failed"]
 
 
@@ -150,17 +153,17 @@ def recall(target: Target) -> dict[str, Entry]:
 
 
 def _convert_one(root: Path, name: str, to: str, target: Target, before: Entry | None, quality: int) -> Entry:
-    failed = Entry(name, to, "failed", quality=quality)
+    failed = Entry(name, to, "failed", quality=quality, root=str(root.resolve()))
     try:
         seen = (root / name).stat()
-        if before is not None and _unchanged(before, to, seen, quality) and target.holds(to):
+        ours = before is not None and _ours(before, root, to)
+        if before is not None and ours and _unchanged(before, seen, quality) and target.holds(to):
             return replace(before, earlier=True)
         if not stat.S_ISREG(seen.st_mode):
             raise PictureError("not a regular file; leave it out, or put a picture there")
         if seen.st_size > MAX_BYTES:
             raise PictureError(f"the file is over {MAX_BYTES // 2**20} MB; make the picture smaller first")
         jpeg = to_jpeg((root / name).read_bytes(), name, quality=quality)
-        ours = before is not None and before.target == to and before.root in ("", str(root.resolve()))
         if not ours and target.holds_other(to, jpeg.data):
             raise InputError(f"another picture lies at {to} already; take it away, or name another target")
         target.write(to, jpeg.data)
@@ -174,13 +177,18 @@ def _convert_one(root: Path, name: str, to: str, target: Target, before: Entry |
         return replace(failed, note=f"the picture cannot be converted ({type(error).__name__}: {error})")
     state: State = "already fine" if jpeg.kept else "converted"
     note = "; ".join([*([f"its content is {jpeg.format}"] if jpeg.lies else []), *jpeg.notes])
-    lay = str(root.resolve())
-    return Entry(name, to, state, jpeg.format, jpeg.lies, note, seen.st_size, seen.st_mtime_ns, quality, root=lay)
+    done = replace(failed, state=state, format=jpeg.format, lies=jpeg.lies, note=note)
+    return replace(done, size=seen.st_size, modified=seen.st_mtime_ns)
 
 
-def _unchanged(before: Entry, to: str, seen: os.stat_result, quality: int) -> bool:
-    same = (before.target, before.size, before.modified) == (to, seen.st_size, seen.st_mtime_ns)
-    return same and before.state != "failed" and (before.state == "already fine" or before.quality == quality)
+def _ours(before: Entry, root: Path, to: str) -> bool:
+    """Whether an earlier run made ``to`` of this very source, and not of one that is called alike in another folder."""
+    return before.state != "failed" and before.target == to and before.root in ("", str(root.resolve()))
+
+
+def _unchanged(before: Entry, seen: os.stat_result, quality: int) -> bool:
+    same = (before.size, before.modified) == (seen.st_size, seen.st_mtime_ns)
+    return same and (before.state == "already fine" or before.quality == quality)
 
 
 class _Journal:
@@ -191,8 +199,10 @@ class _Journal:
         self._due, self._dirty = time.monotonic() + 0.5, False
 
     def add(self, entry: Entry) -> None:
-        if entry.earlier:
-            return
+        before = self._entries.get(entry.source)
+        made = before is not None and before.state != "failed"
+        if entry.earlier or (entry.state == "failed" and made):
+            return  # what was made stays known: whose it is must outlast a failure
         self._entries[entry.source] = entry
         self._dirty = True
         if time.monotonic() >= self._due:
@@ -209,7 +219,8 @@ class _Journal:
 
 
 def _files(source: Path, unreadable: list[Entry]) -> Iterator[Path]:
-    """Files in a folder and those within, by name; hidden ones are left out, folders that cannot be read are said."""
+    """Files in a folder and those within, by name; hidden ones are left out, folders that cannot be read, or are links,
+    are said."""
     if not source.is_dir():
         yield source
         return
@@ -220,6 +231,8 @@ def _files(source: Path, unreadable: list[Entry]) -> Iterator[Path]:
 
     for here, folders, files in os.walk(source, onerror=refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        linked = [(Path(here) / name).relative_to(source) for name in folders if (Path(here) / name).is_symlink()]
+        unreadable += [Entry(name.as_posix(), "", "failed", note=LINKED) for name in linked]
         yield from (Path(here) / name for name in sorted(files) if not name.startswith("."))
 
 

@@ -20,7 +20,9 @@ body { margin: 0; background: var(--page); color: var(--ink);
 main { max-width: 58rem; margin: 0 auto; padding: 2.5rem clamp(1rem, 4vw, 2rem) 4rem; }
 h1 { margin: 0 0 0.5rem; font-size: 1.75rem; line-height: 1.2; letter-spacing: -0.02em; }
 h2 { margin: 0 0 0.25rem; font-size: 1.125rem; }
+h3 { margin: 1.25rem 0 0.5rem; font-size: 1rem; }
 p { margin: 0 0 1rem; max-width: 44rem; }
+li, code { overflow-wrap: anywhere; }
 a { color: var(--accent); }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 .dim, figcaption { color: var(--dim); }
@@ -40,11 +42,11 @@ th:first-child, td:first-child { padding-left: 0; text-align: left; white-space:
 th { color: var(--dim); font-weight: 500; }
 details { margin-top: 0.75rem; }
 summary { cursor: pointer; color: var(--accent); font-size: 0.875rem; }
-.faces { display: grid; grid-template-columns: repeat(auto-fill, minmax(6rem, 1fr)); gap: 0.75rem; }
-.faces img { display: block; width: 100%; border-radius: 8px; }
+.faces { display: grid; grid-template-columns: repeat(auto-fill, minmax(5.5rem, 1fr)); gap: 0.75rem; }
+.faces img { display: block; width: 100%; height: auto; border-radius: 8px; }
 .sheets { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr)); gap: 2rem; }
 .sheets img { display: block; width: 100%; height: auto; }
-.sheets h3 { margin: 0 0 0.5rem; font-size: 1rem; }
+.sheets h3 { margin-top: 0; }
 @media (max-width: 32rem) { section { padding: 1rem; } }
 """
 

@@ -102,7 +102,16 @@ def write_split(path: Path, rows: Sequence[SplitRow]) -> None:
     writer.writerows((r.file, r.part, r.group) for r in sorted(rows, key=lambda r: r.file))
     data = text.getvalue().encode("utf-8", "surrogateescape")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
+    if path.exists() and not path.is_file():  # standard output, or a pipe: nothing can be moved onto it
+        path.write_bytes(data)
+        return
+    target = path.resolve()  # a link stays one
+    aside = target.with_name(f"{target.name}.part")
+    try:
+        aside.write_bytes(data)
+        aside.replace(target)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def read_split(path: Path) -> list[SplitRow]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from html import escape
+from math import ceil, floor, log10
 from typing import Any
 
 WIDTH, HEIGHT = 400, 230
@@ -27,33 +28,42 @@ def curves(history: Sequence[dict[str, float]], key: str, title: str, best: int)
         return top + (HEIGHT - top - bottom) * (high - value) / (high - low)
 
     parts = [f'<text x="{left}" y="16" {_INK}>{escape(title)}</text>']
-    for k in range(4):
-        value = low + pad + (high - low - 2 * pad) * k / 3
-        parts.append(
-            f'<line x1="{left}" x2="{WIDTH - right}" y1="{y(value):.1f}" y2="{y(value):.1f}" stroke="var(--line)"/>'
-            f'<text x="{left - 6}" y="{y(value) + 4:.1f}" text-anchor="end" {_TEXT}>{value:.2f}</text>'
-        )
-    ticks = {1, len(history)} if len(history) > 1 else {1}
-    parts += [f'<text x="{x(n - 1):.1f}" y="{HEIGHT - 8}" text-anchor="middle" {_TEXT}>{n}</text>' for n in ticks]
+    values, digits = ticks(low, high)
+    parts += [
+        f'<line x1="{left}" x2="{WIDTH - right}" y1="{y(value):.1f}" y2="{y(value):.1f}" stroke="var(--line)"/>'
+        f'<text x="{left - 6}" y="{y(value) + 4:.1f}" text-anchor="end" {_TEXT}>{value:.{digits}f}</text>'
+        for value in values
+    ]
+    ends = sorted({1, len(history)})
+    parts += [f'<text x="{x(n - 1):.1f}" y="{HEIGHT - 8}" text-anchor="middle" {_TEXT}>{n}</text>' for n in ends]
     parts.append(f'<text x="{(left + WIDTH - right) / 2}" y="{HEIGHT - 8}" text-anchor="middle" {_TEXT}>epoch</text>')
     parts.append(
         f'<line x1="{x(best - 1):.1f}" x2="{x(best - 1):.1f}" y1="{top}" y2="{HEIGHT - bottom}" '
         'stroke="var(--dim)" stroke-dasharray="3 3"/>'
     )
-    ends = _apart({name: y(values[-1]) for name, values in series.items()})
-    for name, values in series.items():
+    labels = _apart({name: y(drawn[-1]) for name, drawn in series.items()})
+    for name, drawn in series.items():
         colour = "var(--accent)" if name == "validation" else "var(--race-3)"
-        points = " ".join(f"{x(i):.1f},{y(value):.1f}" for i, value in enumerate(values))
+        points = " ".join(f"{x(i):.1f},{y(value):.1f}" for i, value in enumerate(drawn))
         parts.append(
             f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2" stroke-linejoin="round"/>'
-            f'<text x="{WIDTH - right + 6}" y="{ends[name] + 4:.1f}" font-size="12" fill="{colour}">{name}</text>'
+            f'<text x="{WIDTH - right + 6}" y="{labels[name] + 4:.1f}" font-size="12" fill="{colour}">{name}</text>'
         )
     told = f"{title}: training ends at {series['training'][-1]:.3f}, validation at {series['validation'][-1]:.3f}"
     return _svg(WIDTH, HEIGHT, "".join(parts), told)
 
 
+def ticks(low: float, high: float) -> tuple[list[float], int]:
+    """Two to six round values between, 1, 2 or 5 times a power of ten apart, and the decimals that tell them apart."""
+    rough = (high - low) / 5
+    power = floor(log10(rough))
+    step = next(times * 10.0**power for times in (1, 2, 5, 10) if times * 10.0**power >= rough * (1 - 1e-9))
+    return [k * step for k in range(ceil(low / step), floor(high / step) + 1)], max(0, -floor(log10(step * 1.01)))
+
+
 def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str], title: str) -> str:
-    """Which class is said of which: faces, and their share of the true class, which shades the cell."""
+    """Which class is said of which: faces, and their share of the true class, which shades the cell. Where there is no
+    face of a class, nothing can be said of it."""
     left, top, wide, high = 70, 48, 84, 46
     n = len(classes)
     parts = [
@@ -64,12 +74,16 @@ def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str], title: st
     for i, (name, row) in enumerate(zip(classes, matrix, strict=True)):
         y = top + high * i
         parts.append(f'<text x="{left - 8}" y="{y + high / 2 + 4}" text-anchor="end" {_TEXT}>{escape(name)}</text>')
+        if not sum(row):
+            place = f'x="{left + wide * n / 2}" y="{y + high / 2 + 4}" text-anchor="middle"'
+            parts.append(f"{_cell(left, y, wide * n, high, 0)}<text {place} {_TEXT}>none</text>")
+            told.append(f"{name}: none")
+            continue
         for j, count in enumerate(row):
-            share = count / max(sum(row), 1)
+            share = count / sum(row)
             middle = left + wide * (j + 0.5)
             parts.append(
-                f'<rect x="{left + wide * j + 1}" y="{y + 1}" width="{wide - 2}" height="{high - 2}" rx="4" '
-                f'fill="var(--accent)" fill-opacity="{0.04 + 0.46 * share:.2f}"/>'
+                f"{_cell(left + wide * j, y, wide, high, share)}"
                 f'<text x="{middle}" y="{y + 20}" text-anchor="middle" {_INK}>{count:,}</text>'
                 f'<text x="{middle}" y="{y + 36}" text-anchor="middle" {_TEXT}>{share:.0%}</text>'
             )
@@ -80,6 +94,13 @@ def confusion(matrix: Sequence[Sequence[int]], classes: Sequence[str], title: st
         for j, name in enumerate(classes)
     ]
     return _svg(left + wide * n, bottom + 24, "".join(parts), f"{title}. " + "; ".join(told))
+
+
+def _cell(x: float, y: float, width: float, height: float, share: float) -> str:
+    return (
+        f'<rect x="{x + 1}" y="{y + 1}" width="{width - 2}" height="{height - 2}" rx="4" '
+        f'fill="var(--accent)" fill-opacity="{0.04 + 0.46 * share:.2f}"/>'
+    )
 
 
 def parts_of(shares: dict[str, dict[str, float]], classes: Sequence[str]) -> str:

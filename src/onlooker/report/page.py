@@ -18,7 +18,8 @@ from onlooker.report.results import EXPERIMENT_HEADS, HEADS, OUTPUTS, SPLIT_NAME
 
 CLASSES: dict[str, tuple[str, ...]] = {"gender": ("male", "female"), "age": AGE_CLASSES, "race": RACES}
 _THUMB = 112
-_FIVE_WIDE = "grid-template-columns: repeat(5, 1fr); max-width: 46rem"
+_FIVE_WIDE = "grid-template-columns: repeat(auto-fill, minmax(max(5.5rem, 18%), 1fr)); max-width: 46rem"
+"""Five in a row, and fewer on a phone."""
 
 SPLIT_TEXT = {
     "report": "The file list as sorted by name, cut by position, as the report prints it. Names begin with the age, "
@@ -80,8 +81,8 @@ def _network(result: Result, data: Path) -> str:
     )
     text = (
         f"{result['parameters']:,} parameters, {result['epochs']} epochs, the best on validation loss kept (epoch "
-        f"{result['best_epoch']}). On {next(iter(result['test'].values()))['n']:,} test faces: {said}. Made by "
-        f"<code>{escape(result['made_by'])}</code>."
+        f"{result['best_epoch']}, the dashed line of the curves). On {next(iter(result['test'].values()))['n']:,} test "
+        f"faces: {said}. Made by <code>{escape(result['made_by'])}</code>."
     )
     summary = folded("Keras' summary", f'<div class="wide" tabindex="0"><pre>{escape(result["summary"])}</pre></div>')
     race = (

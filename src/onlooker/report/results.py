@@ -27,6 +27,11 @@ NAMES = {
     "inception_age": "Inception V3, age",
 }
 SPLIT_NAMES = {"report": "as printed", "shuffled": "shuffled", "v1": "v1"}
+NEEDED = {
+    "network", "split", "seed", "parameters", "epochs", "best_epoch", "made_by", "summary", "shares", "history", "test",
+    "ours", "same_faces", "pictures",
+}  # fmt: skip
+"""What the table and the pages take from a result."""
 OUTPUTS = {"gender": "gender", "age": "three age classes", "race": "the set's race label"}
 
 
@@ -38,8 +43,10 @@ def load(folder: Path) -> list[Result]:
     for path in paths:
         try:
             result = json.loads(path.read_text(encoding="utf-8"))
+            if missing := NEEDED - result.keys():
+                raise ValueError(f"without {', '.join(missing)}")
             found.append((NETWORKS.index(result["network"]), SPLITS.index(result["split"]), result))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise InputError(f"{path}: not a result of `onlooker report run`; move it elsewhere") from None
     if not found:
         raise InputError(f"{folder}: holds no results yet; run `onlooker report run --output {folder}`")
@@ -106,6 +113,10 @@ def share_rows(results: list[Result]) -> list[list[str]]:
     return lines
 
 
+EXPERIMENT_NEEDED = {
+    "base", "pixels", "scaling", "norms", "split", "age", "age_recall", "gender", "constant_age", "constant_gender",
+}  # fmt: skip
+
 EXPERIMENT = "inception.json"
 """What ``benchmarks/report_inception.py`` writes, kept beside the results."""
 
@@ -122,13 +133,27 @@ EXPERIMENT_HEADS = (
 )
 
 
-def experiment_rows(folder: Path) -> list[list[str]]:
-    """A row for each case of the experiment on why Inception failed; none where it was not made."""
+def experiment(folder: Path) -> list[Result]:
+    """The cases of the experiment on why Inception failed, none where it was not made. Raises ``InputError`` where the
+    file is none of its."""
     path = folder / EXPERIMENT
     if not path.is_file():
         return []
+    try:
+        cases: list[Result] = json.loads(path.read_text(encoding="utf-8"))
+        if any(EXPERIMENT_NEEDED - case.keys() for case in cases):
+            raise ValueError("a case is not whole")
+    except (OSError, ValueError, TypeError, AttributeError):
+        raise InputError(
+            f"{path}: not what benchmarks/report_inception.py writes; remove it and run that again"
+        ) from None
+    return cases
+
+
+def experiment_rows(folder: Path) -> list[list[str]]:
+    """A row for each case of the experiment, under ``EXPERIMENT_HEADS``."""
     lines = []
-    for row in json.loads(path.read_text(encoding="utf-8")):
+    for row in experiment(folder):
         scaling = "what it knows" if row["scaling"] == "right" else "0 to 1"
         norms = {"stored": "stored", "batch": "each batch's"}[row["norms"]]
         shares = [f"{row[key]:.1%}" for key in ("age", "age_recall", "gender")]

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from onlooker.core.errors import InputError
+from onlooker.datasets.split import part_files
 from onlooker.models.cards import DEFAULT_MODEL
 from onlooker.report import networks
 from onlooker.report.backend import keras
@@ -53,8 +55,12 @@ class Options:
 def run(tasks: list[Task], options: Options) -> list[dict[str, Any]]:
     """Every network of the tasks, its result written to ``output/results`` as soon as it is known.
 
-    What is done already is not done again. Raises ``InputError`` for data, weights or a folder that cannot be used.
+    What is done already is not done again. Raises ``InputError`` for data, a split, weights or a folder that cannot be
+    used.
     """
+    if not options.v1.is_file():
+        raise InputError(f"{options.v1}: no such file; name the project's own splits/utkface_v1.csv by --v1")
+    part_files(options.v1, "test")  # which our own model is asked about, when all is trained: what is wrong, now
     torch.set_num_threads(options.threads)
     built = {name: model for task in tasks for name, model in build(task, options).items()}
     faces = _sampled(

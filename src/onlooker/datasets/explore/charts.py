@@ -98,7 +98,8 @@ def outlier_chart(numbers: Numbers) -> "alt.TopLevelMixin":
     most = max((count for s in numbers.spreads for count in s.outliers.values()), default=1)
     sizes = sorted({1, max(1, most // 2), most})
     grey = {"symbolFillColor": COLOURS["--bar"], "symbolStrokeColor": COLOURS["--bar"]}
-    legend = alt.Legend(title="faces of that age", values=sizes, titleLimit=200, **grey)
+    # Above, and not at the edge: other letters than those it was measured in would be cut off there.
+    legend = alt.Legend(title="faces of that age", values=sizes, titleLimit=200, orient="top", **grey)
     row = alt.Y("gender:N", title=None, sort=list(GENDERS), axis=alt.Axis(labelFontSize=13))
     box = alt.Chart(alt.Data(values=boxes)).encode(y=row, color=_gender_colour(legend=False))
     reach = box.mark_rule(strokeWidth=1.5).encode(x=alt.X("low:Q", title="age in years"), x2="high:Q")

@@ -1,7 +1,9 @@
 """A sheet of sample faces with their labels: a row for each of the report's bins of age."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,16 +53,22 @@ def sample_faces(frame: "pd.DataFrame", folder: Path, *, seed: int) -> list[Samp
     return found
 
 
-def sheet(samples: list[Sample]) -> Image.Image:
-    """All samples on white, the labels below each face."""
-    rows = -(-len(samples) // ROW)
-    whole = Image.new("RGB", (ROW * (CELL + GAP) + GAP, rows * (CELL + WORDS + GAP) + GAP), "white")
+def by_bin(samples: Sequence[Sample]) -> dict[str, list[Sample]]:
+    """The samples of each bin of age that has any, in their order."""
+    return {name: list(group) for name, group in groupby(samples, lambda sample: bin_of(sample.age))}
+
+
+def sheet(samples: Sequence[Sample]) -> Image.Image:
+    """All samples on white, a row for each bin, the labels below each face."""
+    rows = list(by_bin(samples).values())
+    whole = Image.new("RGB", (ROW * (CELL + GAP) + GAP, len(rows) * (CELL + WORDS + GAP) + GAP), "white")
     draw = ImageDraw.Draw(whole)
-    for i, one in enumerate(samples):
-        left, top = GAP + i % ROW * (CELL + GAP), GAP + i // ROW * (CELL + WORDS + GAP)
-        whole.paste(Image.fromarray(one.pixels), (left, top))
-        for line, text in enumerate((f"{one.age} {one.gender}", one.race)):
-            draw.text((left, top + CELL + 3 + 15 * line), text, fill=(20, 32, 26), font=_font())
+    for i, row in enumerate(rows):
+        for j, one in enumerate(row):
+            left, top = GAP + j * (CELL + GAP), GAP + i * (CELL + WORDS + GAP)
+            whole.paste(Image.fromarray(one.pixels), (left, top))
+            for line, text in enumerate((f"{one.age} {one.gender}", one.race)):
+                draw.text((left, top + CELL + 3 + 15 * line), text, fill=(20, 32, 26), font=_font())
     return whole
 
 

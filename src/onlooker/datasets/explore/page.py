@@ -9,7 +9,7 @@ from PIL import Image
 
 from onlooker.core.faces import Picture8
 from onlooker.datasets.explore.charts import inline
-from onlooker.datasets.explore.faces import Sample
+from onlooker.datasets.explore.faces import ROW, Sample, by_bin
 from onlooker.datasets.explore.numbers import BINS, REPORT_FACES, REPORT_FEMALE, REPORT_MALE, Numbers, Spread
 from onlooker.datasets.pages import document, folded, section, table
 from onlooker.datasets.utkface import GENDERS, RACES
@@ -170,14 +170,20 @@ def _chart(name: str, figures: dict[str, str], alt_text: str) -> str:
 
 
 def _faces(faces: Sequence[Sample], seed: int) -> str:
-    cells = "".join(
+    rows = "".join(
+        f'<h3>Aged {escape(name)}</h3><div class="faces">{"".join(map(_face, some))}</div>'
+        for name, some in by_bin(faces).items()
+    )
+    text = f"Up to {ROW} a bin of age, drawn with seed {seed}. Photographs of real people, for research: do not pass "
+    return section("Sample faces with their labels", f"{text}them on.", rows)
+
+
+def _face(one: Sample) -> str:
+    return (
         f'<figure><img src="data:image/jpeg;base64,{_jpeg(one.pixels)}" width="104" height="104" '
         f'alt="A face labelled {one.age} years, {one.gender}, {escape(one.race)}">'
         f"<figcaption>{one.age} {one.gender}<br>{escape(one.race)}</figcaption></figure>"
-        for one in faces
     )
-    text = f"Eight a bin of age, drawn with seed {seed}. Photographs of real people, for research: do not pass them on."
-    return section("Sample faces with their labels", text, f'<div class="faces">{cells}</div>')
 
 
 def _jpeg(pixels: Picture8) -> str:

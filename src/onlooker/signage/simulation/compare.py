@@ -30,6 +30,9 @@ NOTE = (
     "A lead in this table is a lead in the simulation, not a promise of real attention or sales."
 )
 
+ENOUGH = 5
+"""Stores from which on an interval over them is said: resamples of fewer are too much alike, of one the same."""
+
 LOGS = ("eligible", "thompson")
 """The policies whose choices are left to chance, so that their logs can be evaluated."""
 
@@ -107,7 +110,8 @@ def _results(campaign: Campaign, seeds: int, hours: float, seed: int, workers: i
 
 
 def summary(results: Sequence[Seed], hours: float) -> dict[str, Any]:
-    """Means over the seeds, with 95 % bootstrap intervals over them; differences are paired, store by store."""
+    """Means over the seeds, with 95 % bootstrap intervals over them; differences are paired, store by store. Of fewer
+    than ``ENOUGH`` seeds an interval's ends are None."""
     attention = {name: _column(results, name, "attention_s") / hours for name in NAMES}
     statistics = {}
     everyone = np.ones(len(results), dtype=bool)
@@ -116,7 +120,10 @@ def summary(results: Sequence[Seed], hours: float) -> dict[str, Any]:
         statistics[name, "regret"] = share_of(attention["oracle"] - attention[name], everyone)
         statistics[name, "lead"] = share_of(attention["ours"] - attention[name], everyone)
     named = {f"{name} {what}": statistic for (name, what), statistic in statistics.items()}
-    found = {key: value.to_dict() for key, value in bootstrap(named, len(results)).items()}
+    found: dict[str, dict[str, float | None]]
+    found = {key: {**value.to_dict()} for key, value in bootstrap(named, len(results)).items()}
+    if len(results) < ENOUGH:
+        found = {key: value | {"low": None, "high": None} for key, value in found.items()}
     policies = []
     for name in NAMES:
         days = [result.days[name] for result in results]
@@ -156,7 +163,7 @@ def summary(results: Sequence[Seed], hours: float) -> dict[str, Any]:
 
 def _off_policy(results: Sequence[Seed], log: str, estimator: str) -> dict[str, Any]:
     """How an estimator fared over the seeds: its mean beside the truth's, its error, and how often its interval of
-    95 % holds the truth."""
+    95 % holds the truth; the last two are None of few seeds."""
     row: dict[str, Any] = {"log": log, "estimator": estimator}
     pairs = [(r.off_policy[log], r.off_policy[log]) for r in results]
     kept = [(found.truth, found.estimates[estimator]) for found, _ in pairs if found is not None]
@@ -165,16 +172,17 @@ def _off_policy(results: Sequence[Seed], log: str, estimator: str) -> dict[str, 
     truth = np.array([value for value, _ in kept])
     estimate = np.array([value.value for _, value in kept])
     covered = np.mean([value.low <= true <= value.high for true, value in kept])
-    spread = np.percentile(estimate - truth, (2.5, 97.5))
+    low, high = np.percentile(estimate - truth, (2.5, 97.5))
+    few = len(kept) < ENOUGH
     return row | {
         "seeds": len(kept),
         "truth": round(float(truth.mean()), 4),
         "estimate": round(float(estimate.mean()), 4),
         "bias": round(float((estimate - truth).mean()), 4),
         "rmse": round(float(np.sqrt(((estimate - truth) ** 2).mean())), 4),
-        "error_low": round(float(spread[0]), 4),
-        "error_high": round(float(spread[1]), 4),
-        "interval_holds_truth": round(float(covered), 4),
+        "error_low": None if few else round(float(low), 4),
+        "error_high": None if few else round(float(high), 4),
+        "interval_holds_truth": None if few else round(float(covered), 4),
     }
 
 

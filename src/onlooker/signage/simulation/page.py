@@ -73,14 +73,32 @@ dd { margin: 0; color: var(--dim); }
 """
 
 
+TOO_FEW = "too few stores for an interval"
+
+
 class Row(NamedTuple):
-    """A line of a figure: its label, a value, and the ends of its interval."""
+    """A line of a figure: its label, a value, and the ends of its interval, if it has one."""
 
     label: str
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     ours: bool = False
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """From where to where it is drawn."""
+        return (self.value if self.low is None else self.low), (self.value if self.high is None else self.high)
+
+
+def count(n: float, noun: str) -> str:
+    """So many of them."""
+    return f"{n:g} {noun}" + ("" if n == 1 else "s")
+
+
+def between(value: dict[str, float | None]) -> str:
+    """A figure with its interval in brackets, if it has one."""
+    return f"{value['value']:.0f}" + ("" if value["low"] is None else f" ({value['low']:.0f} to {value['high']:.0f})")
 
 
 def page(found: dict[str, Any]) -> str:
@@ -93,27 +111,28 @@ def page(found: dict[str, Any]) -> str:
             f"{ESTIMATORS[row['estimator']]}, from \N{LEFT DOUBLE QUOTATION MARK}{LABELS[row['log']]}"
             "\N{RIGHT DOUBLE QUOTATION MARK}",
             100 * row["bias"],
-            100 * row["error_low"],
-            100 * row["error_high"],
+            None if row["error_low"] is None else 100 * row["error_low"],
+            None if row["error_high"] is None else 100 * row["error_high"],
         )
         for row in found["off_policy"]
         if row["seeds"]
     ]
+    few = attention[0].low is None
     price = found["price_of_recognition_error_s_per_hour"]
     parts = [
         f'<p class="note"><strong>Simulated lift is no real lift.</strong> {escape(found["note"])}</p>',
         f"<p>{_lead(policies)}</p>",
         _section(
             "Attention",
-            f"Seconds an hour that people faced the screen, all people added up; mean of {found['seeds']} stores with "
-            "its 95 % interval.",
+            "Seconds an hour that people faced the screen, all people added up; mean of "
+            f"{count(found['seeds'], 'store')}{f': {TOO_FEW}' if few else ' with its 95 % interval'}.",
             bars(attention),
         ),
         _section(
             "Ours less each other policy",
             "The same people in the same store, seconds an hour; right of the line ours brings more. The two oracles "
-            f"know what no screen can. Between them lies the price of recognition error: {price['value']:.0f} seconds "
-            f"an hour ({price['low']:.0f} to {price['high']:.0f}).",
+            f"know what no screen can. Between them lies the price of recognition error, in seconds an hour: "
+            f"{between(price)}.",
             dots(leads, "s/h"),
         ),
         _section("Rules kept", _rules_text(found), _table(found["policies"])),
@@ -123,8 +142,7 @@ def page(found: dict[str, Any]) -> str:
             _section(
                 "What a log tells of a policy that did not write it",
                 "The attention share of always playing the advert of greatest worth, estimated from the log of a "
-                "policy that leaves its choice to chance, less the truth, which the simulator knows: mean error, and "
-                f"where 95 % of the {found['seeds']} stores' errors lie, in percentage points. "
+                "policy that leaves its choice to chance, less the truth, which the simulator knows: mean error"
                 + _coverage(found["off_policy"]),
                 dots(estimates, "points", label_width=300),
             )
@@ -132,8 +150,8 @@ def page(found: dict[str, Any]) -> str:
     meaning = "".join(f"<dt>{escape(LABELS[name])}</dt><dd>{escape(text)}</dd>" for name, text in MEANING.items())
     parts.append(f"<section><h2>The policies</h2><dl>{meaning}</dl></section>")
     about = (
-        f"{found['seeds']} stores, {found['hours']:g} hours each, {found['people_per_seed']:.0f} people a store. "
-        f"Made by <code>{escape(found['made_by'])}</code>."
+        f"{count(found['seeds'], 'store')}, {count(found['hours'], 'hour')} each, {found['people_per_seed']:.0f} "
+        f"people a store. Made by <code>{escape(found['made_by'])}</code>."
     )
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -147,7 +165,7 @@ def page(found: dict[str, Any]) -> str:
 
 def bars(rows: Sequence[Row], *, label_width: int = 150) -> str:
     """A bar for each row from 0, with its interval."""
-    top = max((row.high for row in rows), default=1.0) or 1.0
+    top = max((row.reach[1] for row in rows), default=1.0) or 1.0
     left, right, step = label_width, 90, 34
     width, height = 720, step * len(rows) + 8
 
@@ -156,13 +174,13 @@ def bars(rows: Sequence[Row], *, label_width: int = 150) -> str:
 
     parts = []
     for i, row in enumerate(rows):
-        y = step * i + 6
+        y, (low, high) = step * i + 6, row.reach
         kind = " ours" if row.ours else ""
         parts.append(
             f'<text class="{kind.strip()}" x="{left - 12}" y="{y + 17}" text-anchor="end">{escape(row.label)}</text>'
             f'<rect class="bar{kind}" x="{left}" y="{y}" width="{max(x(row.value) - left, 0):.1f}" height="24" rx="3"/>'
-            f'<line class="reach" x1="{x(row.low):.1f}" x2="{x(row.high):.1f}" y1="{y + 12}" y2="{y + 12}"/>'
-            f'<text class="{kind.strip()}" x="{x(row.high) + 8:.1f}" y="{y + 17}">{row.value:.0f} s/h</text>'
+            f'<line class="reach" x1="{x(low):.1f}" x2="{x(high):.1f}" y1="{y + 12}" y2="{y + 12}"/>'
+            f'<text class="{kind.strip()}" x="{x(high) + 8:.1f}" y="{y + 17}">{row.value:.0f} s/h</text>'
         )
     return _svg(width, height, "".join(parts), rows, "s/h")
 
@@ -171,7 +189,7 @@ def dots(rows: Sequence[Row], unit: str, *, label_width: int = 150) -> str:
     """A dot for each row with its interval, about a line at 0."""
     left, right, step = label_width, 90, 30
     width, height = 720, step * len(rows) + 8
-    least, most = min(0.0, *(row.low for row in rows)), max(0.0, *(row.high for row in rows))
+    least, most = min(0.0, *(row.reach[0] for row in rows)), max(0.0, *(row.reach[1] for row in rows))
     span = (most - least) or 1.0
 
     def x(value: float) -> float:
@@ -179,18 +197,19 @@ def dots(rows: Sequence[Row], unit: str, *, label_width: int = 150) -> str:
 
     parts = [f'<line class="zero" x1="{x(0):.1f}" x2="{x(0):.1f}" y1="0" y2="{height}"/>']
     for i, row in enumerate(rows):
-        y = step * i + 19
+        y, (low, high) = step * i + 19, row.reach
         parts.append(
             f'<text x="{left - 12}" y="{y + 5}" text-anchor="end">{escape(row.label)}</text>'
-            f'<line class="reach" x1="{x(row.low):.1f}" x2="{x(row.high):.1f}" y1="{y}" y2="{y}"/>'
+            f'<line class="reach" x1="{x(low):.1f}" x2="{x(high):.1f}" y1="{y}" y2="{y}"/>'
             f'<circle class="dot" cx="{x(row.value):.1f}" cy="{y}" r="4.5"/>'
-            f'<text x="{x(row.high) + 10:.1f}" y="{y + 5}">{_signed(row.value)} {escape(unit)}</text>'
+            f'<text x="{x(high) + 10:.1f}" y="{y + 5}">{_signed(row.value)} {escape(unit)}</text>'
         )
     return _svg(width, height, "".join(parts), rows, unit)
 
 
 def _svg(width: int, height: int, inner: str, rows: Sequence[Row], unit: str) -> str:
-    told = "; ".join(f"{row.label} {row.value:.1f} ({row.low:.1f} to {row.high:.1f}) {unit}" for row in rows)
+    ends = ["" if row.low is None else f" ({row.low:.1f} to {row.high:.1f})" for row in rows]
+    told = "; ".join(f"{row.label} {row.value:.1f}{end} {unit}" for row, end in zip(rows, ends, strict=True))
     return (
         f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(told)}" '
         f'xmlns="http://www.w3.org/2000/svg">{inner}</svg>'
@@ -213,18 +232,19 @@ def _section(title: str, text: str, figure: str) -> str:
 
 
 def _lead(policies: dict[str, dict[str, Any]]) -> str:
-    """What was found, in a sentence; said as it is where ours is not ahead."""
+    """What was found, in a sentence; said as it is where ours is not ahead, and as chance where nothing says it is
+    more."""
     ours = policies["ours"]["attention_s_per_hour"]["value"]
     clauses = []
     for name in ("majority", "rules", "round-robin"):
         lead = policies[name]["ours_ahead_s_per_hour"]
         other = policies[name]["attention_s_per_hour"]["value"]
         share = 100 * (ours / other - 1) if other else 0.0
-        sure = "" if lead["low"] > 0 or lead["high"] < 0 else ", within chance"
+        sure = lead["low"] is not None and (lead["low"] > 0 or lead["high"] < 0)
         than = "more" if share >= 0 else "less"
         clauses.append(
             f"{abs(share):.1f} % {than} than \N{LEFT DOUBLE QUOTATION MARK}{LABELS[name]}"
-            f"\N{RIGHT DOUBLE QUOTATION MARK}{sure}"
+            f"\N{RIGHT DOUBLE QUOTATION MARK}{'' if sure else ', within chance'}"
         )
     regret = policies["ours"]["regret_s_per_hour"]["value"]
     best = policies["oracle"]["attention_s_per_hour"]["value"]
@@ -257,7 +277,7 @@ def _table(policies: Sequence[dict[str, Any]]) -> str:
         kind = ' class="ours"' if policy["name"] == "ours" else ""
         lines.append(
             f"<tr{kind}><td>{escape(LABELS[policy['name']])}</td><td>{policy['attention_share']:.1%}</td>"
-            f"<td>{regret['value']:.0f} ({regret['low']:.0f} to {regret['high']:.0f})</td>"
+            f"<td>{between(regret)}</td>"
             f"<td>{policy['choices']:,}</td><td>{policy['over_cap']}</td><td{mark}>{broken:,}</td>"
             f"<td>{policy['true_minor_shown_targeted']:,}</td><td>{policy['true_minor_shown_restricted']:,}</td></tr>"
         )
@@ -266,5 +286,11 @@ def _table(policies: Sequence[dict[str, Any]]) -> str:
 
 
 def _coverage(rows: Sequence[dict[str, Any]]) -> str:
-    kept = [row["interval_holds_truth"] for row in rows if row["seeds"]]
-    return f"The estimators' own 95 % intervals hold the truth in {min(kept):.0%} to {max(kept):.0%} of the stores."
+    """How the errors of several stores lie, and how often the estimators' own intervals are right."""
+    kept = [row["interval_holds_truth"] for row in rows if row["seeds"] and row["interval_holds_truth"] is not None]
+    if not kept:
+        return f", in percentage points; {TOO_FEW}."
+    return (
+        ", and where 95 % of the stores' errors lie, in percentage points. The estimators' own 95 % intervals hold the "
+        f"truth in {min(kept):.0%} to {max(kept):.0%} of the stores."
+    )
