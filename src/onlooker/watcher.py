@@ -17,7 +17,10 @@ from onlooker.analyzer import Analyzer
 from onlooker.attributes import crop
 from onlooker.audience.visits import Demographics, Presence
 from onlooker.core.demographics import Gender
-from onlooker.core.faces import Detections, Picture8, Pose
+from onlooker.core.doubts import SPOIL_GENDER
+from onlooker.core.errors import InputError
+from onlooker.core.faces import Detections, Faces, Picture8, Pose
+from onlooker.core.geometry import quarters_turned
 from onlooker.core.protocols import Detector, Estimator
 from onlooker.detection import quality
 from onlooker.detection.locate import CANDIDATE_SCORE, detection_scale, search
@@ -183,9 +186,9 @@ class Watcher:
 
     @classmethod
     def of(cls, analyzer: Analyzer, **options: Any) -> "Watcher":
-        """A watcher made of an analyzer's parts. Raises ``ValueError`` where the analyzer has no detector."""
+        """A watcher made of an analyzer's parts. Raises ``InputError`` where the analyzer has no detector."""
         if analyzer.detector is None:
-            raise ValueError(
+            raise InputError(
                 "an analyzer of aligned crops has no detector to watch with; make one without aligned=True"
             )
         return cls(analyzer.detector, analyzer.estimator, **options)
@@ -204,7 +207,7 @@ class Watcher:
         """The sight of one frame; each frame must be later than the one before, or everyone is new."""
         pixels, at = frame.pixels, frame.at
         due = self._due(at)
-        found = self._search(pixels, at) if due else look_near(pixels, self._detector, self._tracker.expected(at))
+        found = self._search(pixels, at) if due else self._near(pixels, at)
         gone = self._tracker.update(found[found.scores >= CANDIDATE_SCORE], at)
         for track in gone:
             self._people.pop(track.id, None)
@@ -228,6 +231,10 @@ class Watcher:
             pause = max(pause, min(self._search_took / SEARCH_SHARE, SEARCH_LATEST))
         # A frame that comes a moment too early would put the search off by a whole frame.
         return not -1e-3 <= at - self._searched < pause - 0.01
+
+    def _near(self, pixels: Picture8, at: float) -> Detections:
+        turned = [quarters_turned(track.landmarks) for track in self._tracker.tracks]
+        return look_near(pixels, self._detector, self._tracker.expected(at), turned)
 
     def _search(self, pixels: Picture8, at: float) -> Detections:
         started = time.thread_time()  # not the wall's time: another program's work does not make a search costly
@@ -260,10 +267,17 @@ class Watcher:
         )
         crops = [crop.cut(pixels, square, self._estimator.crop_size) for square in crop.frames(found)]
         views, seen = self._estimator.estimate(crops), quality.measure(found, crops)
+        doubts = Faces.join(found, views, seen).doubts
         for i, track in enumerate(chosen):
             person = self._people[track.id]
             weight = view_weight(track.height, person.pose.yaw, person.pose.pitch, float(seen.sharpness[i]))
-            person.fused = person.fusion.add(views.age_distribution[i], float(views.p_female[i]), weight=weight, at=at)
+            person.fused = person.fusion.add(
+                views.age_distribution[i],
+                float(views.p_female[i]),
+                weight=weight,
+                at=at,
+                clear=not SPOIL_GENDER.intersection(doubts[i]),
+            )
             person.first_read = min(person.first_read, at)
             person.last_read = at
             person.best = max(person.best, _promise(track, person))

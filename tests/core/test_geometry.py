@@ -16,7 +16,9 @@ from onlooker.core.geometry import (
     fit_similarity,
     invert_affine,
     non_maximum_suppression,
+    quarters_turned,
     transform_points,
+    turned_back,
 )
 
 FACE: Matrix = np.array([[30, 40], [70, 42], [50, 60], [35, 80], [66, 81]], dtype=np.float64)
@@ -82,6 +84,27 @@ def test_iou_is_symmetric_and_a_share(a: Floats, b: Floats) -> None:
 @given(box_sets(least=1))
 def test_every_box_covers_itself_wholly(a: Floats) -> None:
     assert np.diagonal(box_iou(a, a)) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("quarters", [-1, 0, 1, 2, 3, 4, 7])
+def test_points_of_a_turned_square_go_back_to_where_they_were(quarters: int) -> None:
+    square = np.zeros((40, 40), np.uint8)
+    square[7, 25] = 1
+    turned = np.argwhere(np.rot90(square, quarters))[0][::-1] + 0.5
+    assert turned_back(np.asarray(turned, np.float32), quarters, 40).tolist() == [25.5, 7.5]
+
+
+@pytest.mark.parametrize("degrees", [0, 30, -40, 80, 90, 100, 180, -170, 260, 270, 350])
+def test_a_face_is_turned_by_the_nearest_quarter(degrees: float) -> None:
+    tilt = np.radians(degrees)
+    clockwise = np.array([[np.cos(tilt), -np.sin(tilt)], [np.sin(tilt), np.cos(tilt)]])
+    landmarks = np.array([[-20, -20], [20, -20], [0, 0], [-15, 20], [15, 20]]) @ clockwise.T + 300
+    assert quarters_turned(np.asarray(landmarks, np.float32)) == round(degrees / 90) % 4
+
+
+@pytest.mark.parametrize("landmarks", [np.zeros((5, 2)), np.full((5, 2), np.nan), np.where(np.eye(5, 2), np.inf, 3)])
+def test_landmarks_that_are_no_face_are_turned_by_nothing(landmarks: Matrix) -> None:
+    assert quarters_turned(np.asarray(landmarks, np.float32)) == 0
 
 
 def test_suppression_keeps_the_best_of_each_cluster_best_first() -> None:

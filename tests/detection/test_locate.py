@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from onlooker.core.faces import Detections, Picture8
-from onlooker.detection.locate import detection_scale, locate, search
+from onlooker.detection.locate import _without_parts, detection_scale, locate, search
 from onlooker.media.images import Picture
 from onlooker.testing import ScriptedDetector, face_detection
 
@@ -80,6 +80,33 @@ def test_a_face_that_fills_a_large_picture_is_found_on_the_second_look() -> None
     picture = bright_square(800, 50, 50, 700)
     found = search(picture, OneFace(0.0, 0.9), 1.0)
     assert found.boxes[0] == pytest.approx([50, 50, 750, 750], abs=12)
+
+
+def test_what_the_first_look_finds_in_a_face_that_fills_a_large_picture_is_left_to_the_second() -> None:
+    """It is asked twice in all: nothing of the first look, which is beyond the largest face it knows, is looked at."""
+    detector = OneFace(0.9, 0.0)
+    assert len(search(bright_square(800, 100, 100, 500), detector, 1.0)) == 0
+    assert detector.shown == [(800, 800), (200, 200)]
+
+
+@pytest.mark.parametrize(
+    ("other", "score", "kept"),
+    [
+        pytest.param((110, 120, 180, 190), 0.7, [0], id="a part of a surer face"),
+        pytest.param((90, 90, 260, 260), 0.7, [0], id="a box around a surer face"),
+        pytest.param((110, 120, 180, 190), 0.95, [1], id="the surer one is kept, whichever is larger"),
+        pytest.param((60, 120, 130, 190), 0.7, [0, 1], id="half in it"),
+        pytest.param((105, 105, 135, 135), 0.7, [0, 1], id="far smaller: somebody behind"),
+    ],
+)
+def test_parts_of_a_face_are_no_faces_and_whoever_stands_behind_is_one(
+    other: tuple[float, ...], score: float, kept: list[int]
+) -> None:
+    boxes = np.array([(100, 100, 200, 200), other], np.float32)
+    scores = np.array([0.9, score], np.float32)
+    order = np.argsort(-scores)
+    left = _without_parts(Detections(boxes, scores, np.zeros((2, 5, 2), np.float32))[order])
+    assert left.boxes.tolist() == boxes[kept].tolist()
 
 
 def test_a_face_seen_by_both_looks_is_given_once() -> None:

@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageCms
 
 from onlooker.core.faces import Picture8
 
@@ -44,6 +44,15 @@ def exif(orientation: int) -> Image.Exif:
     tags = Image.Exif()
     tags[ExifTags.Base.Orientation] = orientation
     return tags
+
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def swapped_profile() -> bytes:
+    """A profile under which red is shown where sRGB shows green, and the reverse: the colorants of sRGB's own, swapped
+    (ICC.1:2022, 7.3: a tag table of signature, offset and size)."""
+    return SRGB.replace(b"rXYZ", b"tmpX").replace(b"gXYZ", b"rXYZ").replace(b"tmpX", b"gXYZ")
 
 
 def psd(pixels: Picture8) -> bytes:

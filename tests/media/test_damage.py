@@ -49,6 +49,22 @@ def test_a_picture_of_which_a_quarter_is_there_is_beyond_use(noise: Picture8, ki
         picture.decode()
 
 
+def test_a_jpeg_that_ends_in_a_white_wall_lacks_nothing_but_its_last_bytes(noise: Picture8) -> None:
+    wall = np.full((400, 64, 3), 255, np.uint8)
+    wall[:48] = noise
+    whole = encode(wall, "JPEG", quality=95)
+    pixels = Picture.open(whole[:-2]).decode()
+    assert np.array_equal(pixels, Picture.open(whole).decode())
+
+
+def test_a_picture_stored_from_its_foot_and_one_from_its_head_are_both_seen_to_lack_half(noise: Picture8) -> None:
+    upwards = encode(noise, "BMP")
+    downwards = upwards[:22] + (-48).to_bytes(4, "little", signed=True) + upwards[26:]
+    for whole in (upwards, downwards):
+        with pytest.raises(PictureError, match=r"only 2\d % of its rows"):
+            Picture.open(whole[: len(whole) // 4]).decode()
+
+
 def test_a_png_that_lacks_its_end_is_used_as_far_as_it_goes(noise: Picture8) -> None:
     whole = encode(noise, "PNG")
     assert np.array_equal(Picture.open(whole[: len(whole) * 3 // 4]).decode()[:32], noise[:32])

@@ -59,6 +59,12 @@ def test_a_label_says_the_age_its_interval_and_the_gender_or_that_it_is_open(p_f
     assert label(faces((0, 0, 60, 60), p_female=p_female).row(0)) == text
 
 
+def test_a_label_says_the_whole_years_of_the_answer() -> None:
+    face = faces((0, 0, 60, 60), p_female=0.5, age=84.46, low=72.5, high=98.44).row(0)
+    assert [face.to_dict()[name] for name in ("age", "age_low", "age_high")] == [84.5, 72.5, 98.4]
+    assert label(face) == "85 (73 to 98) undetermined"
+
+
 def test_annotating_leaves_the_pixels_as_they_were(noise: Picture8) -> None:
     before = noise.copy()
     image = annotate(noise, faces((10, 10, 40, 40)))
@@ -145,6 +151,12 @@ def test_a_saved_picture_is_a_jpeg_that_shows_what_was_annotated(tmp_path: Path)
         assert image.format == "JPEG"
         error = np.asarray(image).astype(float) - np.asarray(annotate(black(), found))
     assert math.sqrt(float((error**2).mean())) < 6
+
+
+def test_a_picture_longer_than_a_jpeg_may_be_is_shrunk(tmp_path: Path) -> None:
+    save_annotated(black(70_000, 14), Faces.empty(), tmp_path / "long.jpg")
+    with Image.open(tmp_path / "long.jpg") as image:
+        assert image.size == (65_500, 13)
 
 
 def test_a_target_that_is_a_folder_is_an_input_error(noise: Picture8, tmp_path: Path) -> None:

@@ -122,6 +122,17 @@ def test_a_pillow_image_becomes_rgb_with_white_behind_it() -> None:
     assert picture.decode().tolist() == [[list(RED), list(WHITE)]]
 
 
+def test_a_pillow_image_that_cannot_be_decoded_is_a_picture_error(noise: Picture8) -> None:
+    data = encode(noise, "PNG")
+    closed = Image.open(BytesIO(data))
+    closed.close()
+    for image, why in ((Image.open(BytesIO(data[: len(data) // 2])), "truncated"), (closed, "closed")):
+        with pytest.raises(
+            PictureError, match=rf"the Pillow image cannot be decoded \(.*{why}.*\); give the file's path"
+        ):
+            Picture.of(image)
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [

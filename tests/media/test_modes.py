@@ -1,11 +1,13 @@
 """Grey, palettes, transparency, orientation and scale: every mode ends in upright RGB."""
 
+import struct
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from onlooker.media.images import Picture, resize, to_pixels
 from tests.media.pictures import BLUE, RED, UPRIGHT, WHITE, as_rgb, encode, exif, furthest, quarters
@@ -53,6 +55,11 @@ def test_a_dark_sixteen_bit_picture_stays_dark_in_either_byte_order(order: str) 
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
+        pytest.param(
+            np.array([[0, 2**30, 2**31 - 1, -7]], np.int32), [[0, 128, 255, 0]], id="32-bit integers of 31 bits"
+        ),
+        pytest.param(np.array([[0, 25700, 65535, -7]], np.float32), [[0, 100, 255, 0]], id="floats from 0 to 65535"),
+        pytest.param(np.array([[0, 0.5, 1.3, 0]], np.float32), [[0, 128, 255, 0]], id="floats sharpened past white"),
         pytest.param(np.array([[0, 128, 255, -7]], np.int32), [[0, 128, 255, 0]], id="32-bit integers within 8 bits"),
         pytest.param(np.array([[0, 25700, 65535, -7]], np.int32), [[0, 100, 255, 0]], id="32-bit integers of 16 bits"),
         pytest.param(np.array([[0, 0.5, 1, -1]], np.float32), [[0, 128, 255, 0]], id="floats from 0 to 1"),
@@ -62,6 +69,38 @@ def test_a_dark_sixteen_bit_picture_stays_dark_in_either_byte_order(order: str) 
 )
 def test_wide_greys_are_scaled_to_eight_bits(values: np.ndarray[Any, Any], expected: list[list[int]]) -> None:
     assert np.array_equal(Picture.open(encode(Image.fromarray(values), "TIFF")).decode(), as_rgb(expected))
+
+
+def tiff(values: np.ndarray[Any, Any], tags: dict[int, int]) -> bytes:
+    """A TIFF of some values as they are, by tags that hold one number each (TIFF 6.0)."""
+    height, width = values.shape
+    data = values.tobytes()
+    every = {256: width, 257: height, 258: values.itemsize * 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: height}
+    every |= {279: len(data)} | tags
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, every[tag]) for tag in sorted(every))
+    head = b"II*\0" + struct.pack("<I", 8 + len(data))
+    return head + data + struct.pack("<H", len(every)) + entries + bytes(4)
+
+
+WHITE_IS_0, TWELVE_BITS, SIGNED = {262: 0}, {281: 4095}, {339: 2}
+
+
+@pytest.mark.parametrize(
+    ("values", "tags", "expected"),
+    [
+        (np.array([[0, 2**31, 2**32 - 1]], "<u4"), {}, [0, 128, 255]),
+        (np.array([[0, 100, 255]], "<u4"), {}, [0, 100, 255]),
+        (np.array([[0, 2048, 4095]], "<u2"), TWELVE_BITS, [0, 128, 255]),
+        (np.array([[0, 16384, 32767]], "<i2"), SIGNED, [0, 128, 255]),
+        (np.array([[0, 25700, 65535]], "<u2"), WHITE_IS_0, [255, 155, 0]),
+        (np.array([[0, 25700, 65535]], "<u2"), WHITE_IS_0 | {281: 65535}, [255, 155, 0]),
+    ],
+    ids=["32 bits unsigned", "32 bits of which 8 are used", "12 bits in 16", "15 bits", "white is 0", "it is, of 16"],
+)
+def test_a_tiff_of_deep_grey_says_what_its_white_is(
+    values: np.ndarray[Any, Any], tags: dict[int, int], expected: list[int]
+) -> None:
+    assert np.array_equal(Picture.open(tiff(values, tags)).decode(), as_rgb([expected]))
 
 
 def transparent_palette() -> bytes:
@@ -117,6 +156,18 @@ def test_orientation_makes_both_the_size_and_the_pixels_upright(
     picture = Picture.open(encode(quarters(), kind, exif=exif(orientation), **options))
     assert (picture.height, picture.width) == want.shape[:2]
     assert furthest(picture.decode(), want) <= 12
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_a_pillow_image_is_made_upright_as_its_file_is(kind: str, orientation: int) -> None:
+    data = encode(quarters(), kind, exif=exif(orientation))
+    want = Picture.open(data).decode()
+    for image in (Image.open(BytesIO(data)), Image.open(BytesIO(data)).convert("RGB")):
+        picture = Picture.of(image)
+        assert (picture.height, picture.width) == want.shape[:2]
+        assert np.array_equal(picture.decode(), want)
+    assert np.array_equal(to_pixels(ImageOps.exif_transpose(Image.open(BytesIO(data)))), want)
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 200])

@@ -102,10 +102,21 @@ def test_a_file_that_cannot_be_written_is_said(tmp_path: Path, name: str) -> Non
         Recorder(tmp_path / name)
 
 
-def test_nothing_to_record_is_no_error(tmp_path: Path) -> None:
+def test_nothing_to_record_is_no_error_and_no_file(tmp_path: Path) -> None:
     pytest.importorskip("av", reason="video needs the extra [video]")
     with Recorder(tmp_path / "film.mp4"):
-        pass
+        assert (tmp_path / "film.mp4").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_recording_replaces_no_file(tmp_path: Path) -> None:
+    pytest.importorskip("av", reason="video needs the extra [video]")
+    path = film(tmp_path / "film.mp4", counted(3))
+    before = path.read_bytes()
+    for name in ("film.mp4", "../" + tmp_path.name + "/film.mp4"):
+        with pytest.raises(InputError, match=r"film\.mp4: is there already, and is not written over; name a new file"):
+            Recorder(tmp_path / name)
+    assert path.read_bytes() == before
 
 
 def test_without_the_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

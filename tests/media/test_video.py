@@ -2,20 +2,20 @@ import gc
 import sys
 import threading
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from onlooker.core.errors import InputError
+from onlooker.core.faces import Picture8
 from onlooker.media import video
 from onlooker.media.video import Clock, Frame, frames
-from onlooker.media.video.decoding import upright
-from tests.media.films import counted, film, number_of
+from tests.media.films import counted, displayed, encoded, film, number_of, quarters
 from tests.media.tools import Hand, handles
 
 av = pytest.importorskip("av", reason="video needs the extra [video]")
@@ -99,13 +99,45 @@ def test_large_frames_are_shrunk_as_they_are_converted(tmp_path: Path) -> None:
     assert next(frames(path, longest=320)).pixels.shape == (160, 320, 3)
 
 
-def test_a_telephone_held_upright_gives_upright_frames() -> None:
-    sideways = np.zeros((4, 6, 3), np.uint8)
-    sideways[0, :, 0] = 255  # the top row, which a turn to the left brings to the left
-    turned = SimpleNamespace(width=6, height=4, rotation=90, to_ndarray=lambda **_: sideways)
-    pixels = upright(turned, 1920)  # type: ignore[arg-type]
-    assert pixels.shape == (6, 4, 3)
-    assert (pixels[:, 0, 0] == 255).all()
+@pytest.mark.parametrize(
+    ("matrix", "turned"),
+    [
+        pytest.param((0, 1, -1, 0), lambda p: np.rot90(p, -1), id="a quarter clockwise"),
+        pytest.param((0, -1, 1, 0), lambda p: np.rot90(p, 1), id="a quarter back"),
+        pytest.param((-1, 0, 0, -1), lambda p: np.rot90(p, 2), id="upside down"),
+        pytest.param((-1, 0, 0, 1), lambda p: p[:, ::-1], id="mirrored"),
+        pytest.param((1, 0, 0, -1), lambda p: p[::-1], id="mirrored top to bottom"),
+        pytest.param((0, 1, 1, 0), lambda p: p.transpose(1, 0, 2), id="mirrored and turned"),
+        pytest.param((0, -1, -1, 0), lambda p: p[::-1, ::-1].transpose(1, 0, 2), id="mirrored and turned back"),
+    ],
+)
+def test_a_camera_held_otherwise_gives_upright_frames(
+    tmp_path: Path, matrix: tuple[int, int, int, int], turned: Callable[[Picture8], Picture8]
+) -> None:
+    stored = quarters(96, 64)
+    path = displayed(film(tmp_path / "held.mp4", [stored] * 2), matrix)
+    pixels, want = next(frames(path)).pixels, turned(stored)
+    assert pixels.shape == want.shape
+    assert np.abs(pixels.astype(int) - want).mean() < 6
+
+
+@pytest.mark.parametrize("aspect", [Fraction(2), Fraction(4, 3), Fraction(8, 9)])
+def test_pixels_that_are_not_square_are_made_so(tmp_path: Path, aspect: Fraction) -> None:
+    path = encoded(tmp_path / "wide.mp4", [quarters(144, 96)] * 2, aspect)
+    pixels = next(frames(path)).pixels
+    assert pixels.shape == (96, round(144 * aspect), 3)
+    assert np.abs(pixels.astype(int) - quarters(round(144 * aspect), 96)).mean() < 6
+    assert next(frames(path, longest=72)).pixels.shape == (round(72 / (144 * aspect / 96)), 72, 3)
+
+
+def test_recordings_joined_end_to_end_go_on_where_the_first_ends(tmp_path: Path) -> None:
+    """Each begins at the same time again, as a recorder's parts do."""
+    part = encoded(tmp_path / "part.ts", counted(10)).read_bytes()
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(part * 3)
+    got = list(frames(joined))
+    assert [number_of(f.pixels) for f in got] == [k % 10 for k in range(30)]
+    assert [f.at for f in got] == pytest.approx([k / 25 for k in range(30)], abs=0.02)
 
 
 # Release --------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """A frame samples exactly the place it names, at the size it names."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from onlooker.core.faces import Picture8
 from onlooker.core.geometry import Matrix
+from onlooker.media.images import resize
 from onlooker.media.warp import warp
 
 
@@ -116,6 +118,25 @@ def test_a_frame_wholly_outside_is_the_nearest_corner(
     noise: Picture8, x: float, y: float, corner: tuple[int, int]
 ) -> None:
     assert (warp(noise, frame(x, y, 100), 20) == noise[corner]).all()
+
+
+@pytest.mark.parametrize("matrix", [frame(-500, -100, 1200), frame(-90, -300, 700, 20), frame(150, 120, 900)])
+def test_a_frame_that_shrinks_far_more_than_the_picture_sees_its_edge_repeated(noise: Picture8, matrix: Matrix) -> None:
+    picture = resize(noise, 320, 240)
+    around = np.pad(picture, ((2000, 2000), (2000, 2000), (0, 0)), mode="edge")
+    moved = matrix + np.array([[0, 0, 2000], [0, 0, 2000]])
+    assert np.abs(warp(picture, matrix, 32).astype(int) - warp(around, moved, 32)).max() <= 2
+
+
+def test_what_lies_outside_the_picture_is_not_made_of_pixels(noise: Picture8) -> None:
+    """A square of 64 million pixels about a picture of 3,000."""
+    tracemalloc.start()
+    try:
+        warp(noise, frame(-4000, -4000, 8000), 64)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**20
 
 
 def test_a_picture_of_one_pixel_fills_any_frame() -> None:

@@ -102,13 +102,28 @@ def test_a_gender_is_named_late_and_dropped_late() -> None:
     assert turned == sorted(turned, key=["female", None, "male"].index)
 
 
+def test_a_gender_is_named_from_clear_views_alone() -> None:
+    fusion = Fusion()
+    doubted = [fusion.add(ages(30), 0.99, weight=1.0, at=k * STEP, clear=False) for k in range(30)]
+    assert {known.gender for known in doubted} == {None}
+    assert doubted[-1].p_female == pytest.approx(0.99)
+    first = fusion.add(ages(30), 0.3, weight=1.0, at=4.0)
+    assert first.gender is None
+    assert first.p_female == pytest.approx(0.3)
+    clear = [fusion.add(ages(30), 0.1, weight=1.0, at=4.0 + k * STEP) for k in range(30)]
+    assert clear[-1].gender == "male"
+    after = [fusion.add(ages(30), 0.99, weight=1.0, at=9.0 + k * STEP, clear=False) for k in range(200)]
+    assert {known.gender for known in after} == {"male"}
+    assert after[-1].p_female == pytest.approx(clear[-1].p_female, abs=0.05)
+
+
 def test_memory_does_not_grow_with_the_views() -> None:
     fusion = Fusion()
     rng = np.random.default_rng(0)
     for k in range(500):
         fusion.add(ages(float(rng.uniform(10, 80))), 0.5, weight=float(rng.random()), at=k * STEP)
     held = [value for value in vars(fusion).values() if isinstance(value, np.ndarray)]
-    assert sum(array.nbytes for array in held) <= 8 * ((N_AGES + 2) * rules.VIEWS + len(HALF_YEARS))
+    assert sum(array.nbytes for array in held) <= 8 * ((N_AGES + 4) * rules.VIEWS + len(HALF_YEARS))
 
 
 def test_large_frontal_and_sharp_views_count_most() -> None:

@@ -44,6 +44,29 @@ def test_only_small_squares_are_shown_to_the_detector(wall: Picture8) -> None:
     assert eye.sides == [(SIDE, SIDE)] * 2
 
 
+@pytest.mark.parametrize("quarters", [0, 1, 2, 3])
+def test_a_face_that_was_turned_is_looked_at_upright_and_given_as_it_lies(quarters: int) -> None:
+    class Upright(Painted):
+        """Finds a face by its brow, the brightest part of it, if that is up, and gives it as every landmark."""
+
+        def detect(self, picture: Picture8) -> Detections:
+            found = super().detect(picture)
+            brow = np.argwhere(picture[..., 0] > 240).mean(axis=0)[::-1] + 0.5
+            standing = len(found) and brow[1] < found.boxes[0, 1] + 8
+            return Detections(found.boxes, found.scores, np.tile(brow, (1, 5, 1))) if standing else Detections.empty()
+
+    upright = np.zeros((400, 400, 3), np.uint8)
+    upright[100:180, 180:240] = 180
+    upright[100:110, 180:240] = 255
+    turned = np.ascontiguousarray(np.rot90(upright, -quarters))  # clockwise
+    where = Painted().detect(turned).boxes
+    brow = np.argwhere(turned[..., 0] > 240).mean(axis=0)[::-1] + 0.5
+    found = look_near(turned, Upright(), where + 5, [quarters])
+    np.testing.assert_allclose(found.boxes, where, atol=2)
+    np.testing.assert_allclose(found.landmarks[0, 0], brow, atol=2)
+    assert len(look_near(turned, Upright(), where + 5)) == (quarters == 0)
+
+
 def test_a_face_that_is_gone_is_not_found(wall: Picture8) -> None:
     assert len(look_near(wall, Painted(), np.array([[400, 300, 440, 350]], np.float32))) == 0
     assert len(look_near(wall, Painted(), np.zeros((0, 4), np.float32))) == 0

@@ -13,12 +13,17 @@ def box_area(boxes: Floats) -> Floats:
     return np.asarray(sides[:, 0] * sides[:, 1], dtype=np.float32)
 
 
-def box_iou(a: Floats, b: Floats) -> Floats:
-    """Intersection over union, 0 to 1, of every box of ``a`` ``(N, 4)`` with each of ``b`` ``(M, 4)``: ``(N, M)``."""
+def box_shared(a: Floats, b: Floats) -> Floats:
+    """Area in square pixels that every box of ``a`` ``(N, 4)`` shares with each of ``b`` ``(M, 4)``: ``(N, M)``."""
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum(a[:, None, 2:], b[None, :, 2:])
     sides = np.clip(high - low, 0, None)
-    shared = sides[..., 0] * sides[..., 1]
+    return np.asarray(sides[..., 0] * sides[..., 1], dtype=np.float32)
+
+
+def box_iou(a: Floats, b: Floats) -> Floats:
+    """Intersection over union, 0 to 1, of every box of ``a`` ``(N, 4)`` with each of ``b`` ``(M, 4)``: ``(N, M)``."""
+    shared = box_shared(a, b)
     union = box_area(a)[:, None] + box_area(b)[None, :] - shared
     return np.asarray(shared / np.maximum(union, 1e-9), dtype=np.float32)
 
@@ -66,6 +71,23 @@ def invert_affine(matrix: Matrix) -> Matrix:
 def transform_points(matrix: Matrix, points: Matrix) -> Matrix:
     """Points ``(..., 2)`` after the affine map ``(2, 3)``."""
     return np.asarray(points @ matrix[:, :2].T + matrix[:, 2], dtype=np.float64)
+
+
+def turned_back(points: Floats, quarters: int, side: float) -> Floats:
+    """Points ``(..., 2)`` of a square of ``side`` pixels that was turned counter-clockwise by quarters (as
+    ``numpy.rot90`` turns), on the square as it was."""
+    for _ in range(quarters % 4):
+        points = np.stack([side - points[..., 1], points[..., 0]], axis=-1)
+    return np.asarray(points, dtype=np.float32)
+
+
+def quarters_turned(landmarks: Floats) -> int:
+    """By how many quarters clockwise, 0 to 3, a face of five landmarks ``(5, 2)`` is turned: from its eyes to its mouth
+    is down. 0 where they are no face's."""
+    right, down = np.mean(landmarks[3:5], axis=0) - np.mean(landmarks[:2], axis=0)
+    if not np.isfinite(right + down):
+        return 0
+    return round(float(np.arctan2(-right, down)) / (np.pi / 2)) % 4
 
 
 def affine_scale(matrix: Matrix) -> float:

@@ -1,10 +1,11 @@
 """Showing a detector a picture at the size it needs, and giving its answer on the original picture.
 
 A detector looks up to three times. The first look sets the cost: the picture is shrunk until the smallest face asked
-for is just high enough. A second, at a quarter of that, catches the face that fills a large picture, which is missed at
-full size. Then every candidate is looked at closely, cut out at one fixed size: what is not found again goes (hands and
-foliage mostly), the rest gets the mean of both boxes and landmarks, which on FDDB is worth more than a point of average
-precision with either detector (``benchmarks/detection.py`` prints both).
+for is just high enough. A second, at a quarter of that, catches the face that fills a large picture, of which the first
+sees no more than parts. Then every candidate is looked at closely, cut out at one fixed size: what is not found again
+goes (hands and foliage mostly), the rest gets the mean of both boxes and landmarks, which on FDDB is worth more than a
+point of average precision with either detector (``benchmarks/detection.py`` prints both). One that is found weakly
+there is looked at turned as well (``detection/turned.py``).
 """
 
 import time
@@ -13,9 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onlooker.core.faces import Detections, Picture8
-from onlooker.core.geometry import box_iou, non_maximum_suppression
+from onlooker.core.faces import Detections, Floats, Picture8
+from onlooker.core.geometry import box_area, box_iou, box_shared, non_maximum_suppression
 from onlooker.core.protocols import Detector
+from onlooker.detection.turned import WEAK, turned_landmarks
 from onlooker.media.images import Picture, resize
 from onlooker.media.warp import warp
 
@@ -34,6 +36,10 @@ MIN_SCORE = 0.5
 SECOND_LOOK = 0.25
 """Size, relative to the first, of a second look: a face that fills a large picture is missed at full size."""
 
+FIRST_LOOK_FACE = 384.0
+"""Only a face that is lower than this on the first look's picture is taken from the first, where there is a second: in
+one that is higher a detector finds two to four of its parts, each the size of the largest face it knows."""
+
 SECOND_LOOK_FACE = 96.0
 """Only a face that is higher than this on the first look's picture is taken from the second."""
 
@@ -45,6 +51,11 @@ CLOSE_LOOK_SPAN = 1.625
 
 SAME_FACE = 0.3
 """IoU of a close look's box with its candidate above which they are one face."""
+
+PART, PART_AREA = 0.8, 0.15
+"""Of two boxes that share more than ``PART`` of the smaller one, it is a part of the same face where it has at least
+``PART_AREA`` of the other's area. One that is smaller yet is another face, somebody behind: on FDDB, those who lie so
+far within another have less than a tenth of the area."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +97,12 @@ def search(pixels: Picture8, detector: Detector, scale: float) -> Detections:
     if not detector.refine:
         return found
     if max(pixels.shape[:2]) * scale * SECOND_LOOK >= detector.target_face * 2:
+        found = found[_height(found) * scale < FIRST_LOOK_FACE]
         small = _look(pixels, detector, scale * SECOND_LOOK)
-        large = (small.boxes[:, 3] - small.boxes[:, 1]) * scale >= SECOND_LOOK_FACE
+        large = _height(small) * scale >= SECOND_LOOK_FACE
         found = _distinct(_concatenate([found, small[large]]), max_iou=0.4)
     closer = [_look_closely(pixels, detector, found[i : i + 1]) for i in range(len(found))]
-    return _distinct(_concatenate(closer), max_iou=0.5)
+    return _without_parts(_distinct(_concatenate(closer), max_iou=0.5))
 
 
 def _look(pixels: Picture8, detector: Detector, scale: float) -> Detections:
@@ -116,11 +128,13 @@ def _look_closely(pixels: Picture8, detector: Detector, candidate: Detections) -
     best = int(np.argmax(overlap))
     if overlap[best] < SAME_FACE:
         return Detections.empty()
-    return Detections(
-        (candidate.boxes + found.boxes[best]) / 2,
-        np.sqrt(candidate.scores * found.scores[best]),
-        (candidate.landmarks + found.landmarks[best]) / 2,
-    )
+    score = np.sqrt(candidate.scores * found.scores[best])
+    landmarks = (candidate.landmarks + found.landmarks[best]) / 2
+    if score[0] >= MIN_SCORE and found.scores[best] < WEAK:
+        turned = turned_landmarks(patch, detector, CLOSE_LOOK_SIDE / CLOSE_LOOK_SPAN, float(found.scores[best]))
+        if turned is not None:
+            landmarks = (turned * (span / CLOSE_LOOK_SIDE) + corner)[None]
+    return Detections((candidate.boxes + found.boxes[best]) / 2, score, landmarks)
 
 
 def _concatenate(parts: Sequence[Detections]) -> Detections:
@@ -133,6 +147,22 @@ def _concatenate(parts: Sequence[Detections]) -> Detections:
     )
 
 
+def _height(found: Detections) -> Floats:
+    return np.asarray(found.boxes[:, 3] - found.boxes[:, 1], dtype=np.float32)
+
+
 def _distinct(found: Detections, *, max_iou: float) -> Detections:
     """Each face once, surest first."""
     return found[non_maximum_suppression(found.boxes, found.scores, max_iou)]
+
+
+def _without_parts(found: Detections) -> Detections:
+    """Faces without those that lie within a surer one, or around it, and are the same (``PART``); surest first."""
+    area = box_area(found.boxes)
+    smaller, larger = np.minimum(area[:, None], area), np.maximum(area[:, None], area)
+    same = (box_shared(found.boxes, found.boxes) > PART * smaller) & (smaller >= PART_AREA * larger)
+    keep: list[int] = []
+    for i in range(len(found)):
+        if not same[i, keep].any():
+            keep.append(i)
+    return found[np.array(keep, dtype=np.intp)]

@@ -14,10 +14,21 @@ import numpy as np
 
 from onlooker.core.errors import ModelError
 from onlooker.core.faces import Detections, Picture8
+from onlooker.core.geometry import non_maximum_suppression
 
 _RESULT_BYTES = 0x9000
 _SYMBOL = "_Z14facedetect_cnnPhS_iii"
-_MAX_FACES = (_RESULT_BYTES - 4) // 32
+_ROOM = (_RESULT_BYTES - 4) // 32
+"""Faces that the buffer has room for."""
+
+_MOST_FACES = 512
+"""Faces that the library gives at most, the surest."""
+
+_LEAST_SIDE = 128
+"""Pixels of the longer side under which a picture is not looked at in halves."""
+
+_SAME_FACE = 0.45
+"""IoU above which a face of one look is that of another."""
 
 
 class SlimefaceDetector:
@@ -36,20 +47,40 @@ class SlimefaceDetector:
         self._min_score = min_score
 
     def detect(self, picture: Picture8) -> Detections:
-        """See ``Detector``. The library fills at most 1,151 faces and reads pictures up to 32,767 pixels a side."""
+        """See ``Detector``. The library reads pictures up to 32,767 pixels a side and finds at most 512 faces; where it
+        finds as many, in a crowd, each half of the picture is looked at as well."""
+        found, full = self._look(picture)
+        axis = int(picture.shape[1] >= picture.shape[0])
+        side = picture.shape[axis]
+        if not full or side < _LEAST_SIDE:
+            return found
+        low, high = side // 2 - side // 8, side // 2 + side // 8  # the halves share what lies between
+        before = self.detect(picture.take(np.arange(high), axis))
+        after = self.detect(picture.take(np.arange(low, side), axis))
+        # What an edge between the halves cuts is seen whole by the other half.
+        before = before[before.boxes[:, 3 - axis] < high]
+        after = after[after.boxes[:, 1 - axis] > 0].moved(*((low, 0) if axis else (0, low)))
+        every = [found, before, after]
+        boxes, scores, points = (
+            np.concatenate([getattr(part, name) for part in every]) for name in ("boxes", "scores", "landmarks")
+        )
+        return Detections(boxes, scores, points)[non_maximum_suppression(boxes, scores, _SAME_FACE)]
+
+    def _look(self, picture: Picture8) -> tuple[Detections, bool]:
+        """The faces the library finds, and whether it may have found more than it can give."""
         # Set for the calling thread at every call: the library's OpenMP threads spin, and its default is all cores.
         self._library.omp_set_num_threads(1)
         bgr = np.ascontiguousarray(picture[..., ::-1])
         height, width = bgr.shape[:2]
         result = np.zeros(_RESULT_BYTES, dtype=np.uint8)
         self._detect(result.ctypes.data, bgr.ctypes.data, width, height, 3 * width)
-        count = min(int(result[:4].view(np.int32)[0]), _MAX_FACES)
+        count = min(int(result[:4].view(np.int32)[0]), _ROOM)
         rows = result[4 : 4 + 32 * count].view(np.int16).reshape(count, 16).astype(np.float32)
         corner, size = rows[:, 1:3], rows[:, 3:5]
         boxes = np.hstack([corner, corner + size]).astype(np.float32)
         found = Detections(boxes, (rows[:, 0] / 100).astype(np.float32), rows[:, 5:15].reshape(-1, 5, 2))
         keep = np.flatnonzero((found.scores >= self._min_score) & (size > 0).all(axis=1))
-        return found[keep[np.argsort(-found.scores[keep], kind="stable")]]
+        return found[keep[np.argsort(-found.scores[keep], kind="stable")]], count >= _MOST_FACES
 
 
 def library_path() -> Path:

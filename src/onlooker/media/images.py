@@ -36,6 +36,9 @@ from PIL import (  # noqa: F401 (each registers its format; left to Pillow, thre
 from onlooker.core.errors import PictureError
 from onlooker.core.faces import Picture8
 from onlooker.media.colour import from_lab, to_srgb
+from onlooker.media.damage import check_rows
+from onlooker.media.depth import to_8bit_image
+from onlooker.media.remarks import TRUNCATED, of_pages
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +69,6 @@ _UPRIGHT = {
 }
 """What makes a picture upright, by its EXIF orientation (EXIF 2.32, tag 0x0112)."""
 
-_BOTTOM_UP = ("BMP", "DIB", "TGA")
-"""Formats that store the lowest row first, so that a truncated file lacks its top."""
-
 _heif_lock = threading.Lock()
 
 
@@ -97,6 +97,8 @@ class Picture:
     """Pillow's name of how the file holds colour: RGB, L, CMYK, P ..."""
     profile: bytes | None = field(default=None, repr=False)
     """The ICC profile of its colours, where it has one."""
+    remarks: list[str] = field(default_factory=list, repr=False, compare=False)
+    """What of the file was passed over, as far as it was read: a sentence each."""
 
     @classmethod
     def open(cls, source: str | Path | bytes, *, max_pixels: int = MAX_PIXELS) -> "Picture":
@@ -113,9 +115,10 @@ class Picture:
                 )
             orientation = _orientation(image, data)
             form, mode, profile = image.format or "", image.mode, image.info.get("icc_profile")
+            remarks = of_pages(data) if form == "TIFF" else []
         if orientation >= 5:
             width, height = height, width
-        return cls(width, height, orientation, data, format=form, mode=mode, profile=profile)
+        return cls(width, height, orientation, data, format=form, mode=mode, profile=profile, remarks=remarks)
 
     @classmethod
     def of(cls, pixels: Any) -> "Picture":
@@ -134,15 +137,12 @@ class Picture:
             return self.pixels
         wanted = (math.ceil(self.width * scale), math.ceil(self.height * scale))
         image, complete = self._load(wanted[::-1] if self.orientation >= 5 else wanted, strict=strict)
-        rgb = _to_rgb(to_srgb(_to_8bit_image(image)) if srgb else image)
+        rgb = _to_rgb(to_srgb(to_8bit_image(image)) if srgb else image)
         if self.orientation in _UPRIGHT:
             rgb = rgb.transpose(_UPRIGHT[self.orientation])
         pixels = np.asarray(rgb, dtype=np.uint8)
         if not complete:
-            rows = np.asarray(_to_rgb(image))
-            _check_rows(rows)
-            if image.format in _BOTTOM_UP:
-                _check_rows(rows[::-1])
+            check_rows(image)
         return pixels
 
     @property
@@ -182,13 +182,16 @@ class Picture:
             finally:
                 ImageFile.LOAD_TRUNCATED_IMAGES = before
                 _lenient.runs += 1
-        log.warning("a truncated picture was decoded as far as it goes")
+        if TRUNCATED not in self.remarks:
+            self.remarks.append(TRUNCATED)
+            log.warning("a truncated picture was decoded as far as it goes")
         return image, False
 
 
-def to_pixels(array: Any) -> Picture8:
-    """RGB uint8 pixels of an array (``(h, w, 3)`` or grey ``(h, w)``, uint8) or a Pillow image, checked."""
-    pixels = np.asarray(_to_rgb(array) if isinstance(array, Image.Image) else array)
+def to_pixels(array: Any, *, srgb: bool = False) -> Picture8:
+    """Upright RGB uint8 pixels of an array (``(h, w, 3)`` or grey ``(h, w)``, uint8) or a Pillow image, checked; with
+    ``srgb`` an image's colour profile is applied."""
+    pixels = np.asarray(_upright(array, srgb=srgb) if isinstance(array, Image.Image) else array)
     if pixels.dtype != np.uint8:
         raise PictureError(f"an array of pixels must be uint8 (0 to 255), got {pixels.dtype}")
     if pixels.ndim == 2:
@@ -258,11 +261,25 @@ def _register_heif() -> None:
             pi_heif.register_heif_opener(thumbnails=False)
 
 
-def _orientation(image: Image.Image, data: bytes) -> int:
+def _upright(image: Image.Image, *, srgb: bool) -> Image.Image:
+    """A Pillow image as upright RGB. Raises ``PictureError`` where it cannot be decoded."""
+    try:
+        image.load()
+        rgb = _to_rgb(to_srgb(to_8bit_image(image)) if srgb else image)
+    except Exception as error:  # as of a file, nearly anything
+        raise PictureError(
+            f"the Pillow image cannot be decoded ({error}); give the file's path or bytes, read as far as they go"
+        ) from None
+    orientation = _orientation(image)
+    return rgb.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else rgb
+
+
+def _orientation(image: Image.Image, data: bytes = b"") -> int:
+    """How a picture has to be turned, by its EXIF; ``data`` are its bytes, where Pillow has not decoded it yet."""
     if image.format == "TIFF":  # Pillow turns these itself, their size included
         return 1
     # For want of EXIF in its head, Pillow decodes a whole PNG in search of some at its end.
-    if image.format == "PNG" and b"eXIf" not in data and b"Raw profile type" not in data:
+    if image.format == "PNG" and data and b"eXIf" not in data and b"Raw profile type" not in data:
         return 1
     try:
         value = image.getexif().get(ExifTags.Base.Orientation, 1)
@@ -277,38 +294,9 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         return image
     if image.mode == "LAB":
         return from_lab(image)
-    image = _to_8bit_image(image)
+    image = to_8bit_image(image)
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
         return Image.alpha_composite(white, rgba).convert("RGB")
     return image.convert("RGB")
-
-
-def _to_8bit_image(image: Image.Image) -> Image.Image:
-    """Grey of more than 8 bits as grey of 8; anything else as it is."""
-    if image.mode.startswith("I") or image.mode == "F":
-        narrow = Image.fromarray(_to_8bit(np.asarray(image)))
-        narrow.info["icc_profile"] = image.info.get("icc_profile")
-        return narrow
-    return image
-
-
-def _to_8bit(values: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Grey of more than 8 bits: 16-bit by its range, floats as 0..1 where they lie there, else as 0..255."""
-    values = np.nan_to_num(values)
-    top = float(values.max(initial=0))
-    if values.dtype.kind == "f":
-        scaled = values * (255.0 if top <= 1.0 else 1.0)
-    else:
-        scaled = values / 257.0 if top > 255 or values.dtype.kind == "u" else values
-    return np.asarray(np.clip(scaled, 0, 255) + 0.5, dtype=np.uint8)
-
-
-def _check_rows(pixels: Picture8) -> None:
-    """Raise where over half of a truncated picture's rows were never filled (a decoder leaves them one flat colour)."""
-    flat = (pixels == pixels[-1, -1]).all(axis=(1, 2))
-    missing = int(np.argmin(flat[::-1])) if not flat.all() else len(flat)
-    if missing > len(flat) / 2:
-        present = 100 * (1 - missing / len(flat))
-        raise PictureError(f"truncated beyond use: only {present:.0f} % of its rows are there; copy the file again")

@@ -64,8 +64,8 @@ class Fused:
 
     age_distribution        ``(101,)`` probability of each year 0 to 100
     age, age_low, age_high  years: what is shown, which holds still, and the interval, which holds the age shown
-    p_female                probability of the label female, 0 to 1
-    gender                  what is shown: named late and dropped late, or None (undetermined)
+    p_female                probability of the label female, 0 to 1: by the clear views, where there are any
+    gender                  what is shown: named late and dropped late, or None (undetermined, or never seen clearly)
     views                   how often the face was read
     """
 
@@ -85,6 +85,7 @@ class Fusion:
         self._tails = tails
         self._ages = np.zeros((0, N_AGES), dtype=np.float64)
         self._females = np.zeros(0, dtype=np.float64)
+        self._clear = np.zeros((0, 2), dtype=np.float64)  # the share that is clear, and that share times its p_female
         self._weights = np.zeros(0, dtype=np.float64)
         self._views = 0
         self._began = 0.0
@@ -92,15 +93,18 @@ class Fusion:
         self._shown_at = 0.0
         self._gender: Gender | None = None
 
-    def add(self, age_distribution: Floats, p_female: float, *, weight: float, at: float) -> Fused:
+    def add(self, age_distribution: Floats, p_female: float, *, weight: float, at: float, clear: bool = True) -> Fused:
         """Take in a view: a distribution over ages ``(101,)``, the probability of female, how much it counts
-        (``view_weight``) and when it was seen, in seconds. Returns what is known now."""
+        (``view_weight``), when it was seen, in seconds, and whether no doubt spoils its gender. Returns what is known
+        now."""
         if not self._views:
             self._began = at
         self._views += 1
         pmf = np.asarray(age_distribution, dtype=np.float64)
         self._ages = np.vstack([self._ages, pmf / pmf.sum()])
-        self._females = np.append(self._females, min(max(p_female, 0.0), 1.0))
+        female = min(max(p_female, 0.0), 1.0)
+        self._females = np.append(self._females, female)
+        self._clear = np.vstack([self._clear, [clear, clear * female]])
         self._weights = np.append(self._weights, max(weight, 1e-6))
         if len(self._weights) > VIEWS:
             self._join()
@@ -117,9 +121,11 @@ class Fusion:
         share = self._weights[[i, j]] / self._weights[[i, j]].sum()
         self._ages[i] = share @ self._ages[[i, j]]
         self._females[i] = share @ self._females[[i, j]]
+        self._clear[i] = share @ self._clear[[i, j]]
         self._weights[i] += self._weights[j]
         keep = np.arange(len(self._weights)) != j
-        self._ages, self._females, self._weights = self._ages[keep], self._females[keep], self._weights[keep]
+        self._ages, self._females, self._clear = self._ages[keep], self._females[keep], self._clear[keep]
+        self._weights = self._weights[keep]
 
     def _fused(self, at: float) -> Fused:
         weights = self._weights * _agreement(self._ages, self._weights)
@@ -127,8 +133,10 @@ class Fusion:
         pool = np.asarray(weights @ self._ages, dtype=np.float32)
         low, high = (float(end[0]) for end in age_interval(pool[None], self._tails))
         shown = self._hold(float(age_quantile(pool[None], 0.5)[0]), pool, at)
-        p_female = float(weights @ self._females)
-        self._gender = None if young(pool[None])[0] else _held(self._gender, p_female)
+        clear, clear_female = (float(value) for value in weights @ self._clear)
+        p_female = clear_female / clear if clear else float(weights @ self._females)
+        unknown = not clear or young(pool[None])[0]
+        self._gender = None if unknown else _held(self._gender, p_female)
         return Fused(pool, shown, min(low, shown), max(high, shown), p_female, self._gender, self._views)
 
     def _hold(self, age: float, pool: Floats, at: float) -> float:

@@ -26,7 +26,8 @@ PATIENCE = 1.0
 """Seconds a track lives on without being seen: a head that turns away, someone who passes in front."""
 
 SLOW = 2.5
-"""... or for so many frames, where a camera gives few: one a second must not end every track at every frame."""
+"""... or for so many frames, where a camera gives few: one a second must not end every track at every frame. Visits
+wait as long (``audience.visits.SLOW``)."""
 
 UNPROVEN = 0.3
 """The same for a track that is not proven yet."""

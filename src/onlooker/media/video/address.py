@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from onlooker.core.addresses import shown
+
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
 Source = int | str | Path
@@ -25,5 +27,5 @@ class Address:
         if text.isdecimal():
             return cls("camera", text, f"camera {text}")
         if _URL.match(text):
-            return cls("url", text, re.sub(r"//[^/@]*@", "//***@", text))
+            return cls("url", text, shown(text))
         return cls("file", text, text)

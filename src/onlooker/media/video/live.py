@@ -44,7 +44,8 @@ def live_frames(opened: Opened, longest: int, told: Told | None, clock: Clock) -
         while True:
             newest = reader.newest(told)
             start = newest.arrived if start is None else start
-            yield Frame(upright(newest.frame, longest), newest.arrived - start, number, newest.dropped)
+            pixels = upright(newest.frame, longest, opened.pixel_aspect)
+            yield Frame(pixels, newest.arrived - start, number, newest.dropped)
             number += 1
     finally:
         release()

@@ -12,6 +12,10 @@ from onlooker.media.video.source import Opened, open_source
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
+BEHIND = 1.5
+"""Frames by which a time may fall behind the one before. Beyond, the file's clock has begun again, as where recordings
+are joined end to end, and its frames go on from there."""
+
 
 def recorded_frames(opened: Opened, loop: bool, pace: bool, longest: int, clock: Clock) -> Iterator[Frame]:
     """The frames of a file; see ``frames``."""
@@ -25,11 +29,13 @@ def recorded_frames(opened: Opened, loop: bool, pace: bool, longest: int, clock:
             first: float | None = None
             for frame, seconds in _timed(opened, interval):
                 first = seconds if first is None else first
+                if begun + seconds - first < at - BEHIND * interval:  # the file's clock begins again
+                    begun, first = at + interval, seconds
                 at = max(at, begun + seconds - first)
                 if pacer is not None and pacer.late(at):
                     dropped += 1
                     continue
-                yield Frame(upright(frame, longest), at, number, dropped)
+                yield Frame(upright(frame, longest, opened.pixel_aspect), at, number, dropped)
                 number, dropped = number + 1, 0
             if first is None:
                 raise InputError(f"{opened.address.shown}: no frame of it can be decoded; convert it to H.264 in MP4")

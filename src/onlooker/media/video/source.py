@@ -23,11 +23,12 @@ class NoAnswer(InputError):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A source that is open, until its container is closed."""
+    """A source that is open, until its container is closed. Its pixels are ``pixel_aspect`` times as wide as high."""
 
     address: Address
     container: "InputContainer"
     stream: "VideoStream"
+    pixel_aspect: float = 1.0
 
 
 def open_source(address: Address) -> Opened:
@@ -57,7 +58,7 @@ def open_source(address: Address) -> Opened:
             container.close()
         kind = NoAnswer if may_answer_later(address, error) else InputError
         raise kind(f"{address.shown}: {reason(address, error)}") from None
-    return Opened(address, container, stream)
+    return Opened(address, container, stream, float(stream.sample_aspect_ratio or 1))
 
 
 def _stream(av: Any, address: Address) -> "InputContainer":
