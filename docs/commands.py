@@ -8,10 +8,21 @@ from onlooker.cli.main import COMMANDS, cli
 
 TARGET = Path(__file__).with_name("commands.md")
 
+COMPLETION = """A shell completes commands, options, their values and file names after one line in its start-up file:
+```
+eval "$(_ONLOOKER_COMPLETE=bash_source onlooker)"     # bash 4.4 or newer, in ~/.bashrc
+eval "$(_ONLOOKER_COMPLETE=zsh_source onlooker)"      # zsh, in ~/.zshrc
+_ONLOOKER_COMPLETE=fish_source onlooker | source      # fish, in ~/.config/fish/completions/onlooker.fish
+```
+"""
+
 
 def reference() -> str:
     """The help of every command, as Markdown."""
-    parts = ["# Commands\nMade by `python docs/commands.py` from the commands themselves; do not edit by hand.\n"]
+    parts = [
+        "# Commands\nMade by `python docs/commands.py` from the commands themselves; do not edit by hand.\n",
+        COMPLETION,
+    ]
     root = click.Context(
         cli, info_name="onlooker", help_option_names=["-h", "--help"], max_content_width=100, terminal_width=100
     )

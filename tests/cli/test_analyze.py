@@ -110,7 +110,10 @@ def broken(tmp_path: Path, portrait: Path) -> dict[str, str]:
 def test_what_cannot_be_read_is_reported_in_its_place_and_the_rest_is_done(
     run: Run, portrait: Path, broken: dict[str, str], workers: int
 ) -> None:
-    paths = [part for name in broken for part in (name, str(portrait))]
+    good = [f"good{number}.jpg" for number in range(len(broken))]
+    for name in good:
+        Path(name).write_bytes(portrait.read_bytes())
+    paths = [part for pair in zip(broken, good, strict=True) for part in pair]
     found = run("analyze", *paths, "--format", "jsonl", "--workers", str(workers))
     assert found.code == 2
     pictures = objects(found.out)

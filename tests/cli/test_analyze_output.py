@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.cli.conftest import ALBUM, Outcome, Run, objects
+from tests.media.pictures import encode, swapped_profile
 
 WHOLE_TIME = re.compile(r"\d+\.\d s")
 
@@ -45,6 +46,59 @@ def test_a_run_that_goes_on_marks_no_picture_over_another(run: Run, samples: Pat
     assert Path("marked/x.jpg.annotated.jpg").read_bytes() == first
 
 
+def test_marked_pictures_are_not_marked_again(run: Run, album: Path) -> None:
+    options = ("analyze", album, "--aligned", "--format", "jsonl", "--annotate", album / "out")
+    first, second = run(*options), run(*options)
+    assert first.out == second.out
+    assert [p["source"] for p in objects(second.out)] == ALBUM
+    assert len(list(Path("album").rglob("*.annotated.jpg"))) == len(ALBUM)
+    assert WHOLE_TIME.sub("T", second.err) == (
+        "5 pictures, 5 faces, T; 1 other file left alone; 5 marked pictures left out\n"
+        "annotated pictures lie in album/out\n"
+    )
+    named = run("analyze", "album/out/b.jpg.annotated.jpg", "--aligned", "--format", "jsonl")
+    assert [p["source"] for p in objects(named.out)] == ["album/out/b.jpg.annotated.jpg"]
+
+
+def test_a_marked_picture_takes_no_place_of_one_that_is_read(run: Run, portrait: Path) -> None:
+    for name in ("x.jpg", "x.jpg.annotated.jpg"):
+        Path(name).write_bytes(portrait.read_bytes())
+    assert run("analyze", "x.jpg", "x.jpg.annotated.jpg", "--aligned", "--annotate", ".").code == 0
+    assert Path("x.jpg.annotated.jpg").read_bytes() == portrait.read_bytes()
+    assert Path("x.jpg.2.annotated.jpg").exists()
+
+
+def test_a_picture_of_which_something_was_passed_over_is_named_once(run: Run, portrait: Path) -> None:
+    data = portrait.read_bytes()
+    Path("half.jpg").write_bytes(data[: len(data) * 9 // 10])
+    with Image.open(portrait) as page:
+        page.save("scan.tiff", save_all=True, append_images=[page, page])
+    found = run(
+        "analyze", "half.jpg", "scan.tiff", "-", portrait, "--annotate", "o", stdin=Path("half.jpg").read_bytes()
+    )
+    assert found.code == 0
+    assert found.err.splitlines()[:-2] == [
+        "onlooker: half.jpg: is truncated, and was decoded as far as it goes; copy the file again",
+        "onlooker: scan.tiff: has further pages; the first was read",
+        "onlooker: -: is truncated, and was decoded as far as it goes; copy the file again",
+    ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+def test_names_move_no_cursor_and_forge_no_row(run: Run, tmp_path: Path) -> None:
+    name = "red\x1b[31m\nfake.jpg   1   31  23 to 40.jpg"
+    Path(name).write_text("no picture", encoding="utf-8")
+    found = run("analyze", name, tmp_path / f"{name}/gone", "--aligned")
+    assert len(found.out.splitlines()) == 3
+    assert "red\\x1b[31m\\nfake.jpg   1   31  23 to 40.jpg" in found.out
+    assert "\x1b" not in found.out + found.err
+    wrong = run("analyze", "x.jpg", "--output", f"{name}/o")
+    assert (wrong.code, len(wrong.err.splitlines())) == (2, 1)
+    assert wrong.err.startswith("onlooker: red\\x1b[31m\\nfake.jpg")
+    (tmp_path / "d\x1b").mkdir()
+    assert "\x1b" not in run("analyze", "x.jpg", "--output", "d\x1b").err
+
+
 @pytest.mark.parametrize("kind", ["jsonl", "csv"])
 def test_every_picture_of_standard_input_is_read_into_an_output_that_goes_on(
     run: Run, samples: Path, kind: str
@@ -66,10 +120,11 @@ def test_what_could_not_be_read_before_is_not_forgotten_when_it_goes_on(run: Run
     assert "1 picture in out could not be read before; to try again, take those lines out" in again.err
 
 
-def test_one_picture_named_twice_is_annotated(run: Run, portrait: Path) -> None:
+def test_one_picture_named_twice_is_done_and_annotated_once(run: Run, portrait: Path) -> None:
     found = run("analyze", portrait, portrait, "--annotate", "marked", "--format", "jsonl")
     assert found.code == 0
-    assert len(objects(found.out)) == 2
+    assert len(objects(found.out)) == 1
+    assert "; 1 picture named again\n" in found.err
     assert [p.name for p in Path("marked").iterdir()] == ["portrait.jpg.annotated.jpg"]
 
 
@@ -89,6 +144,79 @@ def test_a_folder_that_cannot_be_annotated_into_is_an_error(run: Run, portrait: 
     found = run("analyze", portrait, "--annotate", "marked")
     assert found.code == 2
     assert "the annotated picture cannot be written (Is a directory)" in found.err
+
+
+def test_a_picture_that_cannot_be_annotated_is_told_and_the_others_are_done(run: Run, album: Path) -> None:
+    for name in ("a.jpeg", "b.jpg"):
+        (Path("marked") / f"{name}.annotated.jpg").mkdir(parents=True)
+    found = run("analyze", album, "--annotate", "marked", "--format", "jsonl")
+    assert found.code == 2
+    assert [p["error"] for p in objects(found.out)] == [None] * 5
+    assert sorted(p.name for p in Path("marked").rglob("*") if p.is_file()) == [
+        f"{name}.annotated.jpg" for name in ("Z.JPG", "a.jpg", "c.jpg")
+    ]
+    said = found.err.splitlines()
+    assert said[:2] == [
+        f"onlooker: album/{name}: marked/{name}.annotated.jpg: the annotated picture cannot be written (Is a directory)"
+        for name in ("a.jpeg", "b.jpg")
+    ]
+    end = "onlooker: 2 of 5 pictures could not be annotated, each named above; mend that"
+    assert said[-1] == f"{end} and run again"
+    kept = run("analyze", album, "--annotate", "marked", "--output", "o.csv")
+    assert kept.err.splitlines()[-1] == (
+        f"{end}, take their lines out of o.csv or name another --output, and run again"
+    )
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_before_the_work(run: Run, album: Path) -> None:
+    Path("file").write_text("in the way", encoding="utf-8")
+    found = run("analyze", album, "--annotate", "file/marked", "--output", "o.jsonl")
+    assert (found.code, found.out) == (2, "")
+    assert found.err == (
+        "onlooker: file/marked: cannot be written to (Not a directory); name another folder with --annotate\n"
+    )
+    assert not Path("o.jsonl").exists()
+
+
+@pytest.mark.parametrize("fault", ["a file where a folder goes", "no room"])
+def test_a_run_stops_where_no_picture_could_be_annotated_any_more_and_loses_none(
+    run: Run, album: Path, fault: str
+) -> None:
+    if fault == "no room":
+        if not Path("/dev/full").exists():
+            pytest.skip("needs /dev/full, a disk without room")
+        wrong, says = (
+            Path("marked/sub/a.jpg.annotated.jpg"),
+            "No space left on device); make room, or name another folder",
+        )
+        wrong.parent.mkdir(parents=True)
+        wrong.symlink_to("/dev/full")
+    else:
+        wrong, says = Path("marked/sub"), "File exists); see to that folder and its rights, or name another"
+        wrong.parent.mkdir()
+        wrong.touch()
+    options = ("analyze", album, "--aligned", "--annotate", "marked", "--output", "o.jsonl")
+    found = run(*options)
+    assert found.code == 2
+    assert found.err == f"onlooker: marked/sub/a.jpg.annotated.jpg: the annotated picture cannot be written ({says}\n"
+    assert [p["source"] for p in objects(Path("o.jsonl").read_text(encoding="utf-8"))] == ALBUM[:3]
+    wrong.unlink()
+    assert run(*options).code == 0
+    assert [p["source"] for p in objects(Path("o.jsonl").read_text(encoding="utf-8"))] == ALBUM
+    assert sorted(p.relative_to("marked").as_posix() for p in Path("marked").rglob("*.annotated.jpg")) == [
+        f"{name.removeprefix('album/')}.annotated.jpg" for name in ALBUM
+    ]
+
+
+def test_annotated_pictures_keep_the_colours_that_a_profile_says(run: Run) -> None:
+    Path("swapped.png").write_bytes(
+        encode(Image.new("RGB", (64, 64), (250, 10, 10)), "PNG", icc_profile=swapped_profile())
+    )
+    assert run("analyze", "swapped.png", "--annotate", "marked", "--aligned").code == 0
+    with Image.open("marked/swapped.png.annotated.jpg") as image:
+        red, green, blue = np.asarray(image.convert("RGB"))[32, 32].tolist()
+    assert "icc_profile" not in image.info
+    assert green > 200 > 60 > max(red, blue)
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "csv"])
@@ -111,7 +239,7 @@ def test_an_interrupted_output_is_completed_without_doing_pictures_twice(run: Ru
     # A csv may lack rows of its last picture, so that one is done again.
     kept = 3 if kind == "jsonl" else 2
     assert WHOLE_TIME.sub("T", again.err) == (
-        f"{5 - kept} pictures, {5 - kept} faces, T; {kept} pictures already in out\n"
+        f"{5 - kept} pictures, {5 - kept} faces, T; {kept} pictures already in out; 1 other file left alone\n"
     )
 
 

@@ -127,8 +127,28 @@ def test_answers_in_a_bucket_are_continued_where_they_end(run: Run, shop: Object
     shop.put("out.jsonl", kept + lines[1][:30])
     again = run(*arguments)
     assert again.code == 0
-    assert again.err.strip().endswith("; 1 picture already in s3://pictures/out.jsonl")
-    assert shop.get("out.jsonl").data == kept + b"".join(lines[1:])
+    assert again.err.endswith("; 1 picture already in s3://pictures/out.jsonl; 1 other file left alone\n")
+    whole = kept + b"".join(lines[1:])
+    assert shop.get("out.jsonl").data == whole
+    other = run(*arguments, "--confidence", "0.6")
+    assert (other.code, other.err.partition(" (")[0]) == (
+        2,
+        "onlooker: s3://pictures/out.jsonl: holds other answers for album/Z.JPG",
+    )
+    assert shop.get("out.jsonl").data == whole
+
+
+def test_pictures_of_a_bucket_are_asked_again_before_their_output_goes_on(run: Run, shop: ObjectStore) -> None:
+    arguments = ("analyze", "s3://pictures/tour/album", "--aligned", "--output", "o.csv")
+    run(*arguments)
+    before = Path("o.csv").read_bytes()
+    other = run(*arguments, "--confidence", "0.6")
+    assert other.code == 2
+    assert "o.csv: holds other answers for s3://pictures/tour/album/" in other.err
+    assert Path("o.csv").read_bytes() == before
+    for name in ALBUM:
+        shop.delete(f"tour/{name}")
+    assert "holds other answers" not in run(*arguments, "--confidence", "0.6").err
 
 
 def test_another_object_is_refused_and_left_alone(run: Run, shop: ObjectStore, album: Path) -> None:

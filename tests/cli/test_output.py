@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onlooker.analyzer import Analysis
-from onlooker.cli.output import CSV_COLUMNS, Csv, JsonLines, Table, open_output, shorten
+from onlooker.cli.forms import CSV_COLUMNS, Csv, JsonLines, Table
+from onlooker.cli.names import identity, shorten
+from onlooker.cli.output import open_output
 from onlooker.core.errors import InputError
 from onlooker.core.faces import Detections, Faces
 from onlooker.testing import FixedEstimator, clear_view, face_detection
@@ -47,7 +49,7 @@ ANSWERS = [
 def write(kind: str, path: Path, answers: Sequence[Analysis]) -> list[str]:
     """Write those that the file does not hold yet, as the command does; the sources that were written."""
     with open_output(kind, path) as (writer, already):
-        todo = [a for a in answers if a.source.encode("utf-8", "backslashreplace").decode() not in already.done]
+        todo = [a for a in answers if identity(a.source) not in already.done]
         for answer in todo:
             writer.write(answer)
     return [a.source for a in todo]
@@ -163,12 +165,12 @@ def test_a_table_names_a_picture_once_and_says_what_is_wrong_with_it(monkeypatch
         table.write(answer)
     assert stream.getvalue().splitlines() == [
         "picture                         face  age  interval   gender",
-        "pair.jpg                           1   31  23 to 39   female 90%",
-        "                                   2   31  23 to 39   female 90%",
-        "man.jpg                            1   31  23 to 39   male 90%",
+        "pair.jpg                           1   31  23 to 40   female 90%",
+        "                                   2   31  23 to 40   female 90%",
+        "man.jpg                            1   31  23 to 40   male 90%",
         "bad.jpg                         the file [red]is empty",
         "nobody.jpg                      no face found",
-        "\u2026g/very/long/very/long/end.jpg     1   31  23 to 39   female 90%",
+        "\u2026g/very/long/very/long/end.jpg     1   31  23 to 40   female 90%",
     ]
 
 
@@ -241,6 +243,10 @@ HEADER = ",".join(CSV_COLUMNS)
         ("csv", f"{HEADER}\r\na.jpg,1,1,,,,,,,,,,,,,,,,,,,\r\n".encode()),
         ("csv", f"{HEADER}\na.jpg,1\n".encode()),
         ("csv", f"{HEADER}\n'a.jpg'\n\n".encode()),
+        ("table", b"dear diary\n"),
+        ("table", f"{HEADER}\n".encode()),
+        ("table", b'{"source": "x"}\n'),
+        ("table", b"picture of my cat\n"),
     ],
 )
 def test_a_file_that_is_not_ours_is_refused_and_left_alone(tmp_path: Path, kind: str, content: bytes) -> None:

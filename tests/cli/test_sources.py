@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from onlooker.cli.sources import AHEAD, Item, Remote, annotated_path, expand, fetched, free_path
+from onlooker.cli.sources import AHEAD, Item, Passed, Remote, annotated_path, expand, fetched, free_path, once
 from onlooker.core.errors import StorageError
 from onlooker.jobs.folder import FolderStore
 from onlooker.jobs.objects import StoredObject
@@ -53,6 +53,52 @@ def test_a_file_is_passed_on_whatever_its_ending(tmp_path: Path) -> None:
 def test_a_folder_without_pictures_stands_for_itself(tmp_path: Path) -> None:
     touch(tmp_path, "f/readme.txt")
     assert names("f") == ["f"]
+
+
+def test_linked_folders_are_told_in_a_line_and_not_followed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    touch(tmp_path, "f/a.png", "f/sub/b.png", "only/notes.txt")
+    for link in ("f/ring", "f/sub/caf\udce9", "only/link"):
+        (tmp_path / link).symlink_to(tmp_path / "f")
+    (tmp_path / "f/.hidden").symlink_to(tmp_path / "f")
+    assert names("f") == ["f/a.png", "f/sub/b.png"]
+    told = "a linked folder is not followed; name it by itself"
+    assert capsys.readouterr().err == f"onlooker: f/ring (and 1 more): {told}\n"
+    assert names("only", "f/sub") == ["only", "f/sub/b.png"]
+    assert capsys.readouterr().err == f"onlooker: only/link: {told}\nonlooker: f/sub/caf\\udce9: {told}\n"
+    assert names("only/link") == ["only/link/a.png", "only/link/sub/b.png"]
+
+
+def test_what_a_folder_holds_besides_is_counted(tmp_path: Path) -> None:
+    touch(tmp_path, "f/a.jpg", "f/b.CR2", "f/noext", "f/sub/c.dng", "f/.hidden.txt", "f/.git/d.txt", "g/e.txt")
+    passed = Passed()
+    assert [name for name, _ in expand(["f", "g", "g/e.txt"], passed)] == ["f/a.jpg", "g", "g/e.txt"]
+    assert (passed.others, passed.marked) == (4, 0)
+
+
+def test_marked_pictures_are_left_out_unless_they_are_named(tmp_path: Path) -> None:
+    touch(tmp_path, "f/a.jpg", "f/a.jpg.annotated.jpg", "f/out/b.jpg", "f/out/sub/c.jpg.annotated.jpg", "f/out/n.txt")
+    touch(tmp_path, "f/sub/out/d.jpg")
+    found = "f/a.jpg", "f/sub/out/d.jpg"
+    passed = Passed(tmp_path / "f" / "out")
+    assert tuple(name for name, _ in expand(["f"], passed)) == found
+    assert (passed.others, passed.marked) == (0, 3)
+    assert [name for name, _ in expand(["f/out", "f/a.jpg.annotated.jpg"], Passed(Path("f/out")))] == [
+        "f/out/b.jpg",
+        "f/a.jpg.annotated.jpg",
+    ]
+
+
+def test_the_folder_of_marked_pictures_may_be_the_one_that_is_read(tmp_path: Path) -> None:
+    touch(tmp_path, "f/a.jpg", "f/a.jpg.annotated.jpg")
+    passed = Passed(Path("f"))
+    assert [name for name, _ in expand(["./f"], passed)] == ["./f/a.jpg"]
+    assert passed.marked == 1
+
+
+def test_a_picture_that_is_named_again_comes_once_and_standard_input_each_time() -> None:
+    items: list[Item] = [("a/b.jpg", "a/b.jpg"), ("-", b"one"), ("./a/b.jpg", "./a/b.jpg"), ("-", b"two")]
+    items += [("s3://shop/a.jpg", "s3://shop/a.jpg")] * 2
+    assert once(items) == [items[0], items[1], items[3], items[4]]
 
 
 def test_a_dash_is_the_bytes_on_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:

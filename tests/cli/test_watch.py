@@ -8,6 +8,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from PIL import Image
 
 from onlooker import watcher
+from onlooker.audience.visits import Visit
 from onlooker.cli import watch, watching
 from onlooker.cli.preview import MOST_VIEWERS, Preview
 from onlooker.media import video
@@ -115,6 +117,14 @@ def test_the_table_off_a_terminal_is_a_line_a_visit(run: Run, clip: Path) -> Non
     assert all("stayed" in line and "looked" in line for line in done.out.splitlines())
 
 
+def test_a_visit_is_told_in_the_whole_years_of_its_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    came = datetime(2026, 1, 1, tzinfo=UTC)
+    visit = Visit("a", came, came, 3.0, 1.0, 1, age=84.46, age_low=72.5, age_high=98.44)
+    assert visit.to_dict()["age"] == 84.5
+    watching.Table().visit(visit)
+    assert capsys.readouterr().out.endswith(", 85 (73 to 98) undetermined\n")
+
+
 def test_the_table_on_a_terminal_shows_who_is_in_front(run: Run, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every frame is watched and drawn, so that a busy machine shows the same."""
     monkeypatch.setenv("FORCE_COLOR", "1")
@@ -134,6 +144,17 @@ def test_a_recording_is_announced_and_shows_the_marks(run: Run, clip: Path) -> N
     assert len(recorded) == 15
     plain = list(frames(clip))[12].pixels.astype(int)
     assert (abs(recorded[12].pixels.astype(int) - plain).max(axis=2) > 60).sum() > 200
+
+
+def test_a_recording_replaces_neither_its_film_nor_an_earlier_one(run: Run, clip: Path) -> None:
+    Path("film.mp4").write_bytes(clip.read_bytes())
+    Path("earlier.mp4").write_bytes(b"an earlier one")
+    for record in ("film.mp4", "earlier.mp4"):
+        before = Path(record).read_bytes()
+        done = run("watch", "film.mp4", "--record", record, "--count-only", *FAST)
+        assert (done.code, done.out) == (2, "")
+        assert done.err == f"onlooker: {record}: is there already, and is not written over; name a new file\n"
+        assert Path(record).read_bytes() == before
 
 
 def test_visits_are_over_when_the_camera_is_lost(run: Run, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """The command ``onlooker``. Each command's module is loaded when it is called, so that ``--help`` is instant."""
 
+import io
 import logging
 import os
 import sys
@@ -9,7 +10,8 @@ from importlib import import_module
 import click
 
 from onlooker import __version__
-from onlooker.core.errors import OnlookerError
+from onlooker.cli.names import printable
+from onlooker.core.errors import ConfigError, OnlookerError
 
 COMMANDS = {
     "analyze": ("onlooker.cli.analyze", "Faces, ages and genders of pictures and folders."),
@@ -89,16 +91,22 @@ def main() -> None:
 
     0 is fine, 2 bad input or configuration, 3 a model that is missing or corrupt, 130 interrupted.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that is no text of the terminal's encoding is told as escapes
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = cli.main(standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        text = io.StringIO()
+        error.show(file=text)
+        click.echo(printable(text.getvalue(), keep="\n"), err=True, nl=False)
         code = 2
     except OnlookerError as error:
-        click.echo(f"onlooker: {error}", err=True)
+        lines = "\n" if isinstance(error, ConfigError) else ""  # one for each mistake
+        click.echo(f"onlooker: {printable(str(error), keep=lines)}", err=True)
         code = error.exit_code
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
+        place = f"{printable(str(error.filename))}: " if error.filename else ""
         click.echo(
             f"onlooker: {place}{error.strerror or error}; check the path, its rights and the room there", err=True
         )

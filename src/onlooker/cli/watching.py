@@ -12,10 +12,13 @@ from typing import Any, Protocol
 import click
 
 from onlooker.audience.visits import Visit, Visits
+from onlooker.cli.names import printable
 from onlooker.cli.preview import Preview
+from onlooker.core.demographics import whole_years
 from onlooker.media.overlay import Colour, Mark, overlay
 from onlooker.media.record import Recorder
 from onlooker.media.video import Event, Frame
+from onlooker.tracking.fusion import Fused
 from onlooker.watcher import Sight, Watched, Watcher
 
 _COLOURS: dict[str | None, Colour] = {"female": (196, 77, 142), "male": (38, 119, 187), None: (104, 112, 122)}
@@ -166,7 +169,7 @@ class Table:
 
     def told(self, event: Event) -> None:
         """See ``View``."""
-        click.echo(event.text, err=True)
+        click.echo(printable(event.text), err=True)
 
     def sight(self, sight: Sight, now: datetime) -> None:  # noqa: ARG002
         """See ``View``."""
@@ -181,9 +184,7 @@ class Table:
             grid.add_column(name, justify="right" if name in ("age", "here") else "left")
         for face in sight.faces:
             fused = face.fused
-            age, interval = (
-                ("", "") if fused is None else (f"{fused.age:.0f}", f"{fused.age_low:.0f} to {fused.age_high:.0f}")
-            )
+            age, interval = ("", "") if fused is None else _years(fused)
             grid.add_row(
                 face.id, age, interval, _gender(face), f"{sight.at - face.since:.0f} s", "yes" if face.facing else ""
             )
@@ -193,7 +194,8 @@ class Table:
         """See ``View``."""
         who = ""
         if visit.age is not None:
-            who = f", {visit.age:.0f} ({visit.age_low:.0f} to {visit.age_high:.0f}) {visit.gender or 'undetermined'}"
+            age, interval = _years(visit)
+            who = f", {age} ({interval}) {visit.gender or 'undetermined'}"
         line = f"{visit.arrived:%H:%M:%S}  stayed {visit.dwell_s:.1f} s, looked {visit.attention_s:.1f} s{who}"
         self._console.print(line, markup=False)
 
@@ -218,7 +220,15 @@ def describe(face: Watched) -> str:
     """What stands at a face: its age and gender, as far as they are known."""
     if face.fused is None:
         return ""
-    return f"{face.fused.age:.0f} ({face.fused.age_low:.0f} to {face.fused.age_high:.0f}) {face.gender or ''}".strip()
+    age, interval = _years(face.fused)
+    return f"{age} ({interval}) {face.gender or ''}".strip()
+
+
+def _years(known: Fused | Visit) -> tuple[str, str]:
+    """Age and interval in whole years; empty where they are not known."""
+    if known.age is None or known.age_low is None or known.age_high is None:
+        return "", ""
+    return str(whole_years(known.age)), f"{whole_years(known.age_low)} to {whole_years(known.age_high)}"
 
 
 def _gender(face: Watched) -> str:

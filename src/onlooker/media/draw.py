@@ -1,21 +1,29 @@
 """A picture with its faces marked, as one would show it to a customer."""
 
+import errno
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from onlooker.core.errors import InputError
+from onlooker.core.demographics import whole_years
+from onlooker.core.errors import InputError, StorageError, StorageFull
 from onlooker.core.faces import Face, Faces, Picture8
 
 _FEMALE, _MALE, _UNDETERMINED = (196, 77, 142), (38, 119, 187), (104, 112, 122)
 """Colours that hold apart for the colour-blind too; the label says it in words besides."""
 
+_JPEG_SIDE = 65_500
+"""Pixels of a JPEG's side at most, as libjpeg writes it."""
+
+_THIS_PICTURE = (errno.EISDIR, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
 
 def label(face: Face) -> str:
     """What is written at a face: its age, its interval, and its gender with the probability, or that it is open."""
-    years = f"{face.age:.0f} ({face.age_low:.0f} to {face.age_high:.0f})"
+    years = f"{whole_years(face.age)} ({whole_years(face.age_low)} to {whole_years(face.age_high)})"
     if face.gender is None:
         return f"{years} undetermined"
     p = face.p_female if face.gender == "female" else 1 - face.p_female
@@ -41,12 +49,20 @@ def annotate(pixels: Picture8, faces: Faces) -> Image.Image:
 
 
 def save_annotated(pixels: Picture8, faces: Faces, path: Path) -> None:
-    """Write the annotated picture as JPEG; its folder is made. Raises ``InputError`` where it cannot be written."""
+    """Write the annotated picture as JPEG, shrunk to what one may hold; its folder is made. Raises ``InputError`` where
+    it cannot be written, and of that ``StorageError`` where another in its place would fare no better."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        annotate(pixels, faces).save(path, "JPEG", quality=92)
+        image = annotate(pixels, faces)
+        image.thumbnail((_JPEG_SIDE, _JPEG_SIDE))
+        image.save(path, "JPEG", quality=92)
     except OSError as error:
-        raise InputError(f"{path}: the annotated picture cannot be written ({error.strerror or error})") from None
+        said = f"{path}: the annotated picture cannot be written ({error.strerror or error})"
+        if error.errno is None or error.errno in _THIS_PICTURE:
+            raise InputError(said) from None
+        if error.errno in _NO_ROOM:
+            raise StorageFull(f"{said}; make room, or name another folder") from None
+        raise StorageError(f"{said}; see to that folder and its rights, or name another") from None
 
 
 def _label(

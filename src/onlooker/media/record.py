@@ -16,10 +16,11 @@ _TICKS = 1000
 
 
 class Recorder:
-    """Writes frames to a video file (its ending says the form: .mp4, .mkv, .webm ...), each at its own time. Used by
-    ``with``; the file is whole when it is left, and frames of another size than the first are fitted to it.
+    """Writes frames to a new video file (its ending says the form: .mp4, .mkv, .webm ...), each at its own time. Used
+    by ``with``; the file is whole when it is left, and frames of another size than the first are fitted to it. Without
+    a frame there is no file.
 
-    Raises ``InputError`` where the file cannot be written.
+    Raises ``InputError`` where there is a file of that name already, and where it cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,7 +34,9 @@ class Recorder:
         self._path = path
         try:
             self._container: Any = av.open(str(path), "w")
-            path.open("wb").close()  # FFmpeg would open it, and fail, with the first frame only
+            path.open("xb").close()  # FFmpeg would open it, and fail, with the first frame only
+        except FileExistsError:
+            raise InputError(f"{path}: is there already, and is not written over; name a new file") from None
         except (av.error.FFmpegError, ValueError, OSError) as error:
             said = getattr(error, "strerror", None) or error
             raise InputError(f"{path}: cannot be written ({said}); name a file that ends in .mp4 or .mkv") from None
@@ -83,3 +86,5 @@ class Recorder:
                     self._container.mux(self._stream.encode())
         finally:
             self._container.close()
+            if self._stream is None:
+                self._path.unlink(missing_ok=True)
