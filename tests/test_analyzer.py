@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from onlooker import Analyzer, ModelError, PictureError
+from onlooker import Analyzer, InputError, ModelError, PictureError
 from onlooker.core.faces import Attributes, Detections, Picture8
 from onlooker.media.images import Picture
 from onlooker.testing import FixedEstimator, ScriptedDetector, face_detection
@@ -211,7 +211,7 @@ def test_of_faces_of_one_size_the_surest_is_kept(noise: Picture8) -> None:
 
 @pytest.mark.parametrize("limit", [0, -3])
 def test_a_limit_of_no_face_is_refused(limit: int) -> None:
-    with pytest.raises(ValueError, match=f"max_faces must be at least 1, got {limit}; leave it out"):
+    with pytest.raises(InputError, match=f"max_faces must be at least 1, got {limit}; leave it out"):
         Analyzer(ScriptedDetector(), FixedEstimator(), max_faces=limit)
 
 

@@ -24,3 +24,14 @@ def test_links_within_the_repository_lead_somewhere(path: Path) -> None:
     text = (ROOT / path).read_text(encoding="utf-8")
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
     assert [link for link in links if not (ROOT / path).parent.joinpath(link).exists()] == []
+
+
+def test_what_the_document_on_privacy_promises_is_held_by_tests_that_are_there() -> None:
+    text = (ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)((?:::\w+)*)`", text)
+    assert len(named) == text.count("`tests/") > 20
+    for path, names in named:
+        code = (ROOT / path).read_text(encoding="utf-8")
+        assert [
+            name for name in names.split("::") if not re.search(rf"\b(def|class) {name}\b" if name else "", code)
+        ] == []

@@ -2,7 +2,7 @@
 
 >>> import onlooker
 >>> faces = onlooker.Analyzer()("people.jpg")                                   # doctest: +SKIP
->>> faces[faces.age >= 18].gender                                               # doctest: +SKIP
+>>> faces[(faces.age >= 18) & (faces.gender == "female")]                      # doctest: +SKIP
 
 Importing this package loads nothing heavy: each name below is fetched from its room when it is first used.
 """
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from onlooker.analyzer import Analysis, Analyzer
     from onlooker.core.errors import DatasetError, InputError, ModelError, OnlookerError, PictureError
     from onlooker.core.faces import Face, Faces
+    from onlooker.media.sources import annotate
+    from onlooker.media.video import Frame, frames
+    from onlooker.watcher import Sight, Watched, Watcher
 
 __version__ = version("onlooker")
 
@@ -24,10 +27,16 @@ _ROOMS = {
     "DatasetError": "onlooker.core.errors",
     "Face": "onlooker.core.faces",
     "Faces": "onlooker.core.faces",
+    "Frame": "onlooker.media.video",
     "InputError": "onlooker.core.errors",
     "ModelError": "onlooker.core.errors",
     "OnlookerError": "onlooker.core.errors",
     "PictureError": "onlooker.core.errors",
+    "Sight": "onlooker.watcher",
+    "Watched": "onlooker.watcher",
+    "Watcher": "onlooker.watcher",
+    "annotate": "onlooker.media.sources",
+    "frames": "onlooker.media.video",
 }
 
 __all__ = [
@@ -36,11 +45,17 @@ __all__ = [
     "DatasetError",
     "Face",
     "Faces",
+    "Frame",
     "InputError",
     "ModelError",
     "OnlookerError",
     "PictureError",
+    "Sight",
+    "Watched",
+    "Watcher",
     "__version__",
+    "annotate",
+    "frames",
 ]
 
 

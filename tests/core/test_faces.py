@@ -1,10 +1,14 @@
 """Faces as frozen arrays inside and rows outside."""
 
+import copy
 import json
+import pickle
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from onlooker.core import doubts
@@ -173,16 +177,37 @@ def named(p_female: list[float], **changed: Any) -> Faces:
 
 def test_genders_are_named_only_where_they_are_sure() -> None:
     found = named([0.0, 0.5, 0.79, 0.8, 1.0])
-    assert found.gender == ["male", None, None, "female", "female"]
-    assert [face.gender for face in found] == found.gender
+    assert found.gender.tolist() == ["male", None, None, "female", "female"]
+    assert [face.gender for face in found] == found.gender.tolist()
+
+
+def test_genders_and_classes_select_as_any_other_array_does() -> None:
+    found = named([0.0, 0.5, 1.0, 0.9], age_distribution=ages(y40=0.55, y80=0.45), age=[40])
+    assert found[found.gender == "female"].p_female.tolist() == [1.0, np.float32(0.9)]
+    assert found[(found.gender == "male") & (found.age_class == "old")].p_female.tolist() == [0]
+    assert found[found.gender == None].p_female.tolist() == [0.5]  # noqa: E711 (element by element)
+    assert len(found[found.age_class == "child"]) == 0
+    table = pd.DataFrame({"gender": found.gender, "class": found.age_class})
+    assert table.isna().sum().tolist() == [1, 0]
+    assert table.groupby("gender").size().to_dict() == {"female": 2, "male": 1}
+
+
+@pytest.mark.parametrize("through", [copy.copy, copy.deepcopy, lambda found: pickle.loads(pickle.dumps(found))])
+def test_a_copy_and_a_pickle_are_the_same_faces_and_as_frozen(through: Callable[[Faces], Faces]) -> None:
+    found = faces()
+    again = through(found)
+    assert again.to_bytes() == found.to_bytes()
+    assert list(again) == list(found)
+    with pytest.raises(ValueError, match="read-only"):
+        again.age[0] = 0
 
 
 def test_a_face_s_class_is_that_of_its_distribution_and_not_of_its_age() -> None:
     found = named([0.0, 1.0], age_distribution=ages(y40=0.55, y80=0.45), age=[40])
-    assert found.age_class == ["old", "old"]
-    assert [face.age_class for face in found] == found.age_class
+    assert found.age_class.tolist() == ["old", "old"]
+    assert [face.age_class for face in found] == found.age_class.tolist()
     assert found.row(1).age_class == "old"
-    assert named([0.0], age_distribution=ages(y40=0.65, y80=0.35), age=[80]).age_class == ["adult"]
+    assert named([0.0], age_distribution=ages(y40=0.65, y80=0.35), age=[80]).age_class.tolist() == ["adult"]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +223,7 @@ def test_a_face_s_class_is_that_of_its_distribution_and_not_of_its_age() -> None
 def test_no_gender_is_named_where_a_doubt_speaks_against_it(doubt: str, changed: dict[str, Any]) -> None:
     found = named([0.0, 1.0], **changed)
     assert found.doubts == [(doubt,)] * 2
-    assert found.gender == [None, None]
+    assert found.gender.tolist() == [None, None]
     assert [face.gender for face in found] == [None, None]
     assert found.p_female.tolist() == [0, 1]
 
@@ -246,8 +271,8 @@ def test_empty_faces_have_no_rows_but_every_shape() -> None:
     none = Faces.empty()
     assert len(none) == 0
     assert list(none) == []
-    assert none.gender == []
-    assert none.age_class == []
+    assert none.gender.shape == none.age_class.shape == (0,)
+    assert len(none[none.gender == "female"]) == 0
     assert none.doubts == []
     assert none.pose.shape == (0, 3)
     assert none.box.shape == (0, 4)

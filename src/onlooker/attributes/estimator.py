@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +45,11 @@ class FaceEstimator:
         self.tails = card.calibration.tails_for(self.confidence)
         self.crop_size = card.input_size
         self._session = Session(store.require(card), threads=threads)
+        self._threads = threads
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, in this process or another, loads the network again."""
+        return partial(FaceEstimator, self.card, threads=self._threads, confidence=self.confidence), ()
 
     def estimate(self, crops: Sequence[Picture8]) -> Attributes:
         """See ``Estimator``."""

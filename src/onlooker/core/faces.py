@@ -1,6 +1,6 @@
 """Faces as arrays inside, rows outside."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
@@ -12,6 +12,9 @@ from onlooker.core.demographics import AGE_CLASSES, N_AGES, AgeClass, Gender, ge
 from onlooker.core.doubts import SPOIL_GENDER, Doubt
 
 Floats = NDArray[np.float32]
+Labels = NDArray[np.object_]
+"""A label of each face ``(N,)``, or None where it has none; compared with a label, it is a mask."""
+
 Picture8 = NDArray[np.uint8]
 """Pixels ``(height, width, 3)``, RGB, uint8: the only form in which pictures travel."""
 
@@ -32,7 +35,8 @@ class Detections:
 
     boxes      ``(N, 4)`` xyxy in pixels; may reach past the picture's edge
     scores     ``(N,)`` confidence, 0 to 1
-    landmarks  ``(N, 5, 2)`` pixels, left to right as seen: eye, eye, nose, mouth corner, mouth corner
+    landmarks  ``(N, 5, 2)`` pixels, left to right as seen: eye, eye, nose, mouth corner, mouth corner; of a face on its
+               side or upside down, as it is seen upright
     """
 
     boxes: Floats
@@ -161,6 +165,7 @@ class Faces:
     """The faces of one picture, best detection first: frozen arrays, selected by masks, read as rows.
 
     >>> adults = faces[faces.age >= 18]                                        # doctest: +SKIP
+    >>> women = faces[faces.gender == "female"]                                # doctest: +SKIP
     >>> for face in adults: print(face.age, face.gender)                       # doctest: +SKIP
 
     box               ``(N, 4)`` xyxy in pixels of the whole picture, upright
@@ -230,10 +235,10 @@ class Faces:
     def row(self, i: int) -> Face:
         """Face number ``i`` as plain numbers."""
         one = self[np.array([i])]
-        return self._row(i, one.doubts[0], one.age_class[0])
+        return self._row(i, one.doubts[0], one._classes()[0])
 
     def __iter__(self) -> Iterator[Face]:
-        told = zip(self.doubts, self.age_class, strict=True)
+        told = zip(self.doubts, self._classes(), strict=True)
         return (self._row(i, doubts, age_class) for i, (doubts, age_class) in enumerate(told))
 
     def _row(self, i: int, doubts: tuple[Doubt, ...], age_class: AgeClass) -> Face:
@@ -254,20 +259,27 @@ class Faces:
             doubts=doubts,
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What comes out of a pickle, or a copy, is frozen too."""
+        return Faces, tuple(getattr(self, f.name) for f in fields(self))
+
     def to_bytes(self) -> bytes:
         """Every array's bytes, one after another: equal for equal answers, to the last digit."""
         return b"".join(np.ascontiguousarray(getattr(self, f.name)).tobytes() for f in fields(self))
 
     @property
-    def gender(self) -> list[Gender | None]:
-        """``"female"``, ``"male"`` or ``None`` for each face: undetermined, where the probability is too near to 0.5 or
-        a doubt spoils it (``core.doubts.SPOIL_GENDER``)."""
-        return [_gender(float(p), given) for p, given in zip(self.p_female, self.doubts, strict=True)]
+    def gender(self) -> Labels:
+        """``"female"``, ``"male"`` or ``None`` for each face ``(N,)``: undetermined, where the probability is too near
+        to 0.5 or a doubt spoils it (``core.doubts.SPOIL_GENDER``)."""
+        return _labels([_gender(float(p), given) for p, given in zip(self.p_female, self.doubts, strict=True)])
 
     @property
-    def age_class(self) -> list[AgeClass]:
-        """Which of the report's three classes each face belongs to (``core.demographics.likely_class``): old people and
-        children are found more often than by the ages, which are cautious about whatever is rare."""
+    def age_class(self) -> Labels:
+        """Which of the report's three classes each face ``(N,)`` belongs to (``core.demographics.likely_class``): old
+        people and children are found more often than by the ages, which are cautious about whatever is rare."""
+        return _labels(self._classes())
+
+    def _classes(self) -> list[AgeClass]:
         return [AGE_CLASSES[i] for i in likely_class(self.age_distribution)]
 
     @property
@@ -290,3 +302,7 @@ class Faces:
 
 def _gender(p_female: float, given: tuple[Doubt, ...]) -> Gender | None:
     return None if SPOIL_GENDER.intersection(given) else gender_label(p_female)
+
+
+def _labels(values: Sequence[str | None]) -> Labels:
+    return np.array(values, dtype=np.object_)
